@@ -1,0 +1,147 @@
+"""Moving credits: thin calls of the ledger's SQL functions (contract section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tokportal_server.http.answers import CreditsMoved
+from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.unit_of_work import UnitOfWork
+
+DEBIT = "SELECT * FROM ledger_debit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+GRANT = "SELECT * FROM ledger_grant($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+REFUND = "SELECT * FROM ledger_refund($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+SPENDABLE = """
+SELECT COALESCE(sum(remaining), 0)::integer FROM credit_lots
+ WHERE workspace_id = $1 AND remaining > 0 AND (expires_at IS NULL OR expires_at > $2)
+"""
+
+
+class InsufficientCreditsError(ApiError):
+    """The workspace has too few spendable credits; nothing was written."""
+
+    code = "INSUFFICIENT_CREDITS"
+    status = 402
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What an entry is about, and the key under which its effect can happen only once."""
+
+    kind: str
+    id: UUID
+    business_key: str
+
+
+async def debit(
+    tx: UnitOfWork,
+    *,
+    amount: int,
+    description: str,
+    breakdown: Mapping[str, int],
+    reference: Reference,
+    actor: Actor,
+) -> tuple[CreditsMoved, UUID | None]:
+    """Take ``amount`` credits, earliest-expiring lot first; give the siblings and the entry's id.
+
+    Nothing to pay writes no entry: then the id is None.
+
+    Raises:
+        InsufficientCreditsError: with ``details {required, available, missing, breakdown}``.
+    """
+    if amount == 0:
+        return CreditsMoved(0, await spendable(tx.conn, tx.workspace_id, tx.now), breakdown), None
+    row = await tx.conn.fetchrow(
+        DEBIT,
+        tx.workspace_id,
+        tx.now,
+        amount,
+        description,
+        dict(breakdown),
+        reference.kind,
+        reference.id,
+        reference.business_key,
+        actor.kind,
+        actor.id,
+    )
+    if row is None or not row["ok"]:
+        available = row["balance"] if row else 0
+        raise InsufficientCreditsError(
+            f"This costs {amount} credits and the workspace has {available}: {amount - available}"
+            " are missing. Buy credits, or order less; nothing was charged.",
+            details={
+                "required": amount,
+                "available": available,
+                "missing": amount - available,
+                "breakdown": dict(breakdown),
+            },
+        )
+    return CreditsMoved(amount, row["balance"], breakdown), row["entry_id"]
+
+
+async def grant(
+    tx: UnitOfWork,
+    *,
+    amount: int,
+    source: str,
+    expires_at: datetime | None,
+    description: str,
+    business_key: str,
+    actor: Actor,
+) -> int:
+    """Add a lot of ``amount`` credits; give the new balance."""
+    row = await tx.conn.fetchrow(
+        GRANT,
+        tx.workspace_id,
+        tx.now,
+        amount,
+        source,
+        expires_at,
+        description,
+        business_key,
+        actor.kind,
+        actor.id,
+    )
+    return int(row["balance"]) if row else 0
+
+
+async def refund(
+    tx: UnitOfWork,
+    *,
+    debit_id: UUID,
+    amount: int,
+    description: str,
+    breakdown: Mapping[str, int],
+    business_key: str,
+    actor: Actor,
+) -> int:
+    """Give ``amount`` credits of a debit back to the lots that paid; give the new balance.
+
+    Raises:
+        ValueError: more than the debit took and nothing returned yet.
+    """
+    row = await tx.conn.fetchrow(
+        REFUND,
+        tx.workspace_id,
+        tx.now,
+        debit_id,
+        amount,
+        description,
+        dict(breakdown),
+        business_key,
+        actor.kind,
+        actor.id,
+    )
+    if row is None or not row["ok"]:
+        raise ValueError(f"debit {debit_id} has less than {amount} credits left to refund")
+    return int(row["balance"])
+
+
+async def spendable(conn: Connection, workspace_id: UUID, now: datetime) -> int:
+    """Give what the workspace can spend at ``now``, whether or not due expiries are booked."""
+    return int(await conn.fetchval(SPENDABLE, workspace_id, now) or 0)

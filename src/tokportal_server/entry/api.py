@@ -1,0 +1,62 @@
+"""The API process: one ASGI application, opened and closed by the server's lifespan."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from tokportal_server.entry.operations import all_operations
+from tokportal_server.entry.wiring import open_ports, public_base
+from tokportal_server.http.app import build_app
+from tokportal_server.http.asgi import Wire
+from tokportal_server.http.system import system_routes
+from tokportal_server.lib.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Api:
+    """The application that the HTTP server runs: nothing is open before its lifespan starts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._app: Wire | None = None
+
+    async def open(self) -> None:
+        """Connect, and build the routes."""
+        ports = await self._stack.enter_async_context(open_ports(self._settings))
+        self._app = build_app(
+            all_operations(),
+            ports,
+            base_url=public_base(self._settings),
+            form_limits={},
+            more_routes=system_routes(ports),
+        )
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self._app = None
+        await self._stack.aclose()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await self.open()
+        except Exception as error:
+            log.exception("startup_failed")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,128 @@
+"""The ASGI wrapper around everything: request ids, headers on every answer, CORS, HEAD, metrics.
+
+Litestar's middleware is not called for unknown routes and wrong methods, so what every answer must
+carry (contract section 1) is added out here, where no answer can miss it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from typing import Any
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import Counter, Histogram
+
+log = structlog.get_logger(__name__)
+
+API_VERSION = "2026-05-25"
+_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_ALLOWED_HEADERS = (
+    "X-API-Key, Content-Type, Idempotency-Key, X-Request-ID, X-TokPortal-Client,"
+    " X-TokPortal-Dry-Run, X-TokPortal-Stale-Dates"
+)
+_EXPOSED_HEADERS = (
+    "X-TokPortal-API-Version, X-TokPortal-API-Stability, X-TokPortal-Request-ID,"
+    " X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After,"
+    " Idempotent-Replayed, X-TokPortal-Dry-Run, X-TokPortal-Analytics-Contract, Allow"
+)
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+    "Access-Control-Max-Age": "86400",
+}
+_EVERYWHERE = {
+    "X-TokPortal-API-Version": API_VERSION,
+    "X-TokPortal-API-Stability": "stable",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": _EXPOSED_HEADERS,
+    "X-Content-Type-Options": "nosniff",
+}
+
+REQUESTS = Counter(
+    "tokportal_http_requests_total", "Answers given.", ["operation", "method", "status"]
+)
+SECONDS = Histogram(
+    "tokportal_http_request_seconds", "Time from request to the answer's head.", ["operation"]
+)
+
+
+def request_id_of(headers: list[tuple[bytes, bytes]]) -> str:
+    """Echo a client's request id if it is printable ASCII without spaces, else make one."""
+    for name, value in headers:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value.decode("ascii")
+    return f"req_{uuid.uuid4().hex}"
+
+
+class Wire:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (other kinds of scope pass through)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            if scope["method"] == "OPTIONS":
+                await exchange.preflight()
+            else:
+                await self._app(scope, receive, exchange.send)
+            exchange.finish()
+
+
+class _Exchange:
+    """One request and its answer on the way out."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope: Any = scope
+        self._send = send
+        self._began = time.perf_counter()
+        self._head_only = scope["method"] == "HEAD"
+        self._status = 0
+        self.request_id = request_id_of(list(scope["headers"]))
+        # Filled on the way in by whoever knows more: rate limits, the operation's name.
+        self._scope["tokportal_request_id"] = self.request_id
+        self._scope["tokportal_headers"] = {}
+        self._scope["tokportal_operation"] = "unrouted"
+
+    async def preflight(self) -> None:
+        await self.send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[typeddict-item]
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers()]
+        elif message["type"] == "http.response.body" and self._head_only:
+            message["body"] = b""
+        await self._send(message)
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        extra = _EVERYWHERE | {"X-TokPortal-Request-ID": self.request_id}
+        if self._scope["method"] == "OPTIONS":
+            extra |= _PREFLIGHT
+        # A 401 says nothing about a bucket: nobody's was asked.
+        if self._status != 401:
+            extra |= self._scope["tokportal_headers"]
+        return [(name.lower().encode(), value.encode()) for name, value in extra.items()]
+
+    def finish(self) -> None:
+        operation = self._scope["tokportal_operation"]
+        seconds = time.perf_counter() - self._began
+        REQUESTS.labels(operation, self._scope["method"], self._status).inc()
+        SECONDS.labels(operation).observe(seconds)
+        log.info(
+            "request",
+            operation=operation,
+            method=self._scope["method"],
+            path=self._scope["path"],
+            status=self._status,
+            ms=round(seconds * 1000, 1),
+        )

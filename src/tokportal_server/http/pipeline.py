@@ -1,0 +1,319 @@
+"""One request of one operation, in the order of checks of contract section 1.
+
+1. Admission: key, token bucket (its own round trip, committed whatever follows), scope.
+2. The body's type and length.
+3. The idempotency key: replay, refuse, or hold it.
+4. Parameters and body, every problem at once.
+5. The operation: a read on a connection, a write in a transaction that also stores the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from litestar import Request
+
+from tokportal_server.http import answers, idempotency
+from tokportal_server.http.admission import Caller, admit, check_scope, recognise
+from tokportal_server.http.answers import Answer, Rendered
+from tokportal_server.http.call import Call, Effect
+from tokportal_server.http.errors import (
+    BodyTooLargeError,
+    UnsupportedContentTypeError,
+    ValidationError,
+)
+from tokportal_server.http.multipart import Upload, boundary_of, receive
+from tokportal_server.http.registry import Operation
+from tokportal_server.http.validation import (
+    Problem,
+    decode_body,
+    decode_query,
+    refuse,
+    unstorable_text,
+)
+from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.unit_of_work import unit_of_work
+
+AnyRequest = Request[Any, Any, Any]
+FileTooLarge = Callable[[int], ApiError]
+
+
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """How large the file of a form may be, and the refusal of a larger one."""
+
+    max_bytes: int
+    too_large: FileTooLarge
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Runs one operation's requests in one process."""
+
+    operation: Operation
+    ports: Ports
+    base_url: str
+    form_limits: FormLimits | None = None
+
+    async def run(self, request: AnyRequest) -> Rendered:
+        """Answer a request, or raise the ApiError that refuses it."""
+        headers = dict(request.scope["headers"])
+        limits: dict[str, str] = request.scope["tokportal_headers"]
+        if self.operation.public:
+            return await self._run_public(request, headers)
+        if self.operation.mutating:
+            async with self.ports.database.connection() as conn:
+                caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
+            check_scope(caller, self.operation.method)
+            if self.operation.form:
+                return await self._run_form(request, headers, caller)
+            return await self._run_write(request, headers, caller)
+        async with self.ports.database.connection() as conn:
+            caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
+            check_scope(caller, self.operation.method)
+            call = self._call(request, headers)
+            call.caller, call.connection = caller, conn
+            arguments = self._query_arguments(request)
+            return answers.render(await self.operation.handler(call, **arguments))
+
+    async def _run_public(self, request: AnyRequest, headers: dict[bytes, bytes]) -> Rendered:
+        async with self.ports.database.connection() as conn:
+            call = self._call(request, headers)
+            call.caller = await recognise(conn, headers.get(b"x-api-key"), self.ports.settings)
+            call.connection = conn
+            arguments = self._query_arguments(request)
+            return answers.render(await self.operation.handler(call, **arguments))
+
+    # Writes in one transaction.
+
+    async def _run_write(
+        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller
+    ) -> Rendered:
+        raw = await _read_body(request, headers, self.ports.settings.json_body_max_bytes)
+        dry_run = _wants_dry_run(headers)
+        keyed = None if dry_run else self._keyed(request, headers, caller, raw)
+        if keyed is None:
+            return await self._write_once(request, headers, caller, raw, None, dry_run=dry_run)
+        patience = idempotency.Patience(keyed)
+        while True:
+            try:
+                return await self._write_once(request, headers, caller, raw, keyed, dry_run=False)
+            except idempotency.StillRunning:
+                await patience.wait()
+
+    async def _write_once(
+        self,
+        request: AnyRequest,
+        headers: dict[bytes, bytes],
+        caller: Caller,
+        raw: bytes,
+        keyed: idempotency.Keyed | None,
+        *,
+        dry_run: bool,
+    ) -> Rendered:
+        async with self.ports.database.connection() as conn:
+            balance = 0
+            async with unit_of_work(
+                conn, caller.workspace_id, now=caller.now, dry_run=dry_run
+            ) as work:
+                if keyed is not None:
+                    await idempotency.lock(conn, keyed)
+                    if (stored := await idempotency.replay(conn, keyed)) is not None:
+                        return stored
+                call = self._call(request, headers)
+                call.caller, call.work, call.dry_run = caller, work, dry_run
+                arguments = self._query_arguments(request) | self._body_arguments(raw)
+                if dry_run:
+                    balance = await self.ports.balance(conn, caller.workspace_id, caller.now)
+                answer: Answer = await self.operation.handler(call, **arguments)
+                rendered = answers.render(answer)
+                if keyed is not None:
+                    await idempotency.store(conn, keyed, rendered)
+            return answers.render_dry_run(answer, balance=balance) if dry_run else rendered
+
+    # Forms: the file first, then its effects outside, then one transaction.
+
+    async def _run_form(
+        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller
+    ) -> Rendered:
+        if self.form_limits is None:
+            raise RuntimeError(f"{self.operation.operation_id} takes a form without limits")
+        boundary = boundary_of(headers.get(b"content-type", b"").decode("latin-1"))
+        dry_run = _wants_dry_run(headers)
+        async with receive(
+            request.stream(),
+            boundary,
+            directory=self.ports.settings.home / "incoming",
+            max_bytes=self.form_limits.max_bytes,
+            too_large=self.form_limits.too_large,
+        ) as upload:
+            digest = repr(sorted(upload.fields.items())).encode() + upload.sha256.encode()
+            keyed = None if dry_run else self._keyed(request, headers, caller, digest)
+            if keyed is None:
+                return await self._finish_form(
+                    request, headers, caller, upload, keyed, None, dry_run=dry_run
+                )
+            async with idempotency.leased(self.ports.database, keyed) as held:
+                if isinstance(held, Rendered):
+                    return held
+                return await self._finish_form(
+                    request, headers, caller, upload, keyed, held, dry_run=False
+                )
+
+    async def _finish_form(
+        self,
+        request: AnyRequest,
+        headers: dict[bytes, bytes],
+        caller: Caller,
+        upload: Upload,
+        keyed: idempotency.Keyed | None,
+        lease: idempotency.Lease | None,
+        *,
+        dry_run: bool,
+    ) -> Rendered:
+        refuse(list(unstorable_text({**upload.fields, "file": upload.filename})))
+        call = self._call(request, headers)
+        call.caller, call.upload, call.dry_run = caller, upload, dry_run
+        effect: Effect = await self.operation.handler(call)
+        try:
+            return await self._record(effect, caller, keyed, lease, dry_run=dry_run)
+        except BaseException:
+            await asyncio.shield(effect.undo())
+            raise
+
+    async def _record(
+        self,
+        effect: Effect,
+        caller: Caller,
+        keyed: idempotency.Keyed | None,
+        lease: idempotency.Lease | None,
+        *,
+        dry_run: bool,
+    ) -> Rendered:
+        async with self.ports.database.connection() as conn:
+            balance = 0
+            async with unit_of_work(
+                conn, caller.workspace_id, now=caller.now, dry_run=dry_run
+            ) as work:
+                if lease is not None:
+                    await lease.fence(conn)
+                if dry_run:
+                    balance = await self.ports.balance(conn, caller.workspace_id, caller.now)
+                answer = await effect.finish(work)
+                rendered = answers.render(answer)
+                if keyed is not None:
+                    await idempotency.store(conn, keyed, rendered)
+            return answers.render_dry_run(answer, balance=balance) if dry_run else rendered
+
+    # The parts of a call.
+
+    def _call(self, request: AnyRequest, headers: dict[bytes, bytes]) -> Call:
+        refuse(list(unstorable_text(dict(request.path_params))))
+        return Call(
+            ports=self.ports,
+            path=dict(request.path_params),
+            headers=headers,
+            operation_id=self.operation.operation_id,
+            base_url=self.base_url,
+        )
+
+    def _query_arguments(self, request: AnyRequest) -> dict[str, Any]:
+        raw: bytes = request.scope["query_string"]
+        if self.operation.query is not None:
+            return {"query": decode_query(self.operation.query, raw)}
+        if raw:
+            decode_query(_Nothing, raw)
+        return {}
+
+    def _body_arguments(self, raw: bytes) -> dict[str, Any]:
+        if self.operation.body is not None:
+            return {"body": decode_body(self.operation.body, raw or b"null")}
+        if raw:
+            decode_body(_Nothing, raw)
+        return {}
+
+    def _keyed(
+        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller, content: bytes
+    ) -> idempotency.Keyed | None:
+        key = idempotency.parse_key(headers.get(b"idempotency-key"))
+        if key is None:
+            return None
+        return idempotency.Keyed(
+            workspace_id=caller.workspace_id,
+            api_key_id=caller.key_id,
+            key=key,
+            fingerprint=idempotency.fingerprint(
+                self.operation.method.encode(),
+                request.scope["raw_path"],
+                request.scope["query_string"],
+                content,
+                headers.get(b"x-tokportal-stale-dates", b""),
+            ),
+            keep=idempotency.KEPT_WITH_CREDITS
+            if self.operation.moves_credits
+            else idempotency.KEPT,
+        )
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The body or query of an operation that takes none: an empty object is let pass."""
+
+
+def _wants_dry_run(headers: dict[bytes, bytes]) -> bool:
+    """Read ``X-TokPortal-Dry-Run``. A typo must never become a live call."""
+    given = headers.get(b"x-tokportal-dry-run")
+    if given is None:
+        return False
+    text = given.decode("latin-1").strip()
+    if text.lower() in ("true", "1"):
+        return True
+    if text.lower() in ("false", "0"):
+        return False
+    problem = Problem("X-TokPortal-Dry-Run", "must be true, 1, false or 0", text)
+    raise ValidationError(
+        f"{problem.field}: {problem.message}; got {text[:40]!r}. Nothing was done.",
+        details={"errors": [msgspec.to_builtins(problem)]},
+    )
+
+
+async def _read_body(request: AnyRequest, headers: dict[bytes, bytes], limit: int) -> bytes:
+    """Read a JSON body whole, up to ``limit`` bytes.
+
+    Raises:
+        UnsupportedContentTypeError: there is a body, and it is not declared as JSON.
+        BodyTooLargeError: it is longer.
+    """
+    if int(headers.get(b"content-length", b"0") or b"0") > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    if size:
+        _require_json(headers)
+    return b"".join(chunks)
+
+
+def _require_json(headers: dict[bytes, bytes]) -> None:
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedContentTypeError(
+            f"Content-Type is {content_type[:80]!r}; send the body as application/json.",
+            details={"accepted": ["application/json"]},
+        )
+
+
+def _too_large(limit: int) -> BodyTooLargeError:
+    return BodyTooLargeError(
+        f"The body is longer than {limit} bytes. Send media through the upload operations, and"
+        " long lists in several calls.",
+        details={"max_bytes": limit},
+    )

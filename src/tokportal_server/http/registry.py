@@ -1,0 +1,144 @@
+"""Operations as data: each slice's ``routes.py`` fills a :class:`Router`, ``entry`` joins them.
+
+A handler is ``async def name(call: Call, ...) -> Answer``. A parameter called ``body`` or ``query``
+is decoded to its annotation; that annotation is also what the OpenAPI document shows. Path
+parameters are read from the call (``call.id("id", BundleNotFoundError)``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_type_hints
+
+from tokportal_server.http.errors import NotImplementedYetError
+from tokportal_server.lib.errors import ApiError
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Handler = Callable[..., Awaitable[Any]]
+Errors = tuple[type[ApiError], ...]
+IdempotencyPolicy = Literal["none", "standard", "sealed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A multipart body: text fields (a struct) beside one file."""
+
+    fields: type[Any]
+    file_description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation: where it is, what it takes, what it gives, how it can refuse."""
+
+    operation_id: str
+    method: Method
+    path: str
+    tag: str
+    summary: str
+    description: str
+    handler: Handler
+    status: int
+    returns: Any
+    errors: Errors
+    path_errors: Errors
+    body: type[Any] | None
+    query: type[Any] | None
+    form: Form | None = None
+    public: bool = False
+    paged: bool = False
+    moves_credits: bool = False
+    siblings: Any = None
+    idempotency: IdempotencyPolicy = "standard"
+    beyond_reference: bool = False
+    built: bool = True
+
+    @property
+    def mutating(self) -> bool:
+        """Whether the operation writes: then it takes idempotency keys and dry runs."""
+        return self.method != "GET"
+
+
+class Router:
+    """Collects the operations of one group of the reference."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.operations: list[Operation] = []
+
+    def operation(
+        self,
+        method: Method,
+        path: str,
+        operation_id: str,
+        *,
+        returns: Any,
+        summary: str,
+        status: int = 200,
+        errors: Errors = (),
+        path_errors: Errors = (),
+        **more: Any,
+    ) -> Callable[[Handler], Handler]:
+        """Register the decorated handler. ``more``: the remaining fields of Operation.
+
+        ``path_errors`` are the 404s of the path's parameters, in their order; a parameter that is
+        malformed names nothing, so it gives the same refusal as one that is unknown.
+        """
+
+        def register(handler: Handler) -> Handler:
+            hints = get_type_hints(handler)
+            form: Form | None = more.get("form")
+            self.operations.append(
+                Operation(
+                    operation_id=operation_id,
+                    method=method,
+                    path=path,
+                    tag=self.tag,
+                    summary=summary,
+                    description=inspect.getdoc(handler) or "",
+                    handler=handler,
+                    status=status,
+                    returns=returns,
+                    errors=errors + path_errors,
+                    path_errors=path_errors,
+                    body=None if form else hints.get("body"),
+                    query=hints.get("query"),
+                    **more,
+                )
+            )
+            return handler
+
+        return register
+
+
+def not_built(
+    operation_id: str, method: str, path: str, *, tag: str, summary: str, public: bool
+) -> Operation:
+    """Describe an operation of the reference that this release answers with 501."""
+
+    async def refuse(_: object) -> None:
+        raise NotImplementedYetError(
+            f"{operation_id} is part of the reference, but this release does not have it yet."
+            " Nothing was changed.",
+            details={"operation_id": operation_id},
+        )
+
+    return Operation(
+        operation_id=operation_id,
+        method=cast("Method", method),
+        path=path,
+        tag=tag,
+        summary=summary,
+        description="Not built yet: answers 501 `NOT_IMPLEMENTED`.",
+        handler=refuse,
+        status=501,
+        returns=None,
+        errors=(NotImplementedYetError,),
+        path_errors=(),
+        body=None,
+        query=None,
+        public=public,
+        built=False,
+    )

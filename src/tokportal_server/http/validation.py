@@ -1,0 +1,245 @@
+"""From bytes to a checked value: fast when all is well, complete when it is not.
+
+One strict decode settles the good case. Only when it fails is the document walked field by field,
+so that the answer lists every problem at once (contract section 1).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, runtime_checkable
+from urllib.parse import unquote_plus
+
+import msgspec
+from msgspec.structs import FieldInfo
+
+from tokportal_server.http.errors import (
+    MalformedJsonError,
+    UnknownFieldError,
+    UnknownParameterError,
+    ValidationError,
+)
+
+T = TypeVar("T", bound=msgspec.Struct)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_ECHO = 200
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of ``details.errors``: which field, what is wrong and how to mend it."""
+
+    field: str
+    message: str
+    value: Any = msgspec.UNSET
+
+
+@runtime_checkable
+class HasRules(Protocol):
+    """A body whose fields depend on each other says how in ``problems``."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield every broken rule that types and bounds cannot express."""
+        ...
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raise the 400 that lists ``problems``; do nothing if there are none."""
+    if not problems:
+        return
+    first = problems[0]
+    more = f" ({len(problems) - 1} more in details.errors)" if len(problems) > 1 else ""
+    errors = [msgspec.structs.replace(p, value=_echo(p.value)) for p in problems]
+    raise ValidationError(
+        f"{first.field}: {first.message}{more}", details={"errors": msgspec.to_builtins(errors)}
+    )
+
+
+def _echo(value: object) -> object:
+    """Give a value back to its sender, if it is short enough to help."""
+    if isinstance(value, str):
+        # What cannot be encoded cannot be echoed either.
+        value = _SURROGATE.sub("\ufffd", value)
+        return value if len(value) <= _LONGEST_ECHO else value[:_LONGEST_ECHO] + "…"
+    if isinstance(value, int | float | bool) or value is None:
+        return value
+    return msgspec.UNSET
+
+
+def unstorable_text(value: object, field: str = "") -> Iterator[Problem]:
+    """Yield a problem for each text with U+0000 or a lone surrogate, which PostgreSQL refuses."""
+    if isinstance(value, str):
+        if "\0" in value or _SURROGATE.search(value):
+            yield Problem(field or "body", "must not contain U+0000 or a lone surrogate; remove it")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from unstorable_text(key, f"{field}.{_printable(key)}".lstrip("."))
+            yield from unstorable_text(item, f"{field}.{_printable(key)}".lstrip("."))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from unstorable_text(item, f"{field}[{index}]")
+
+
+def _printable(name: str) -> str:
+    return _SURROGATE.sub("\ufffd", name).replace("\0", "\\u0000")
+
+
+@lru_cache(maxsize=256)
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)
+
+
+def decode_body(kind: type[T], raw: bytes) -> T:
+    """Read a JSON body as ``kind``.
+
+    Raises:
+        MalformedJsonError: it is not JSON.
+        UnknownFieldError: nothing is wrong but fields that do not exist.
+        ValidationError: fields are missing, wrong, unknown or contradict each other.
+    """
+    try:
+        value = _decoder(kind).decode(raw)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _explain(kind, _any_json(raw))
+    if b"\\u0000" in raw:
+        refuse(list(unstorable_text(msgspec.json.decode(raw))))
+    if isinstance(value, HasRules):
+        refuse(list(value.problems()))
+    return value
+
+
+def _any_json(raw: bytes) -> Any:
+    """Parse leniently, for the sake of a better message than "malformed"."""
+    try:
+        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedJsonError(
+            f"The body is not valid JSON: {error}. Send one JSON object encoded as UTF-8."
+        ) from None
+    refuse(list(unstorable_text(document)))
+    return document
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _explain(kind: type[T], document: Any) -> T:
+    """Collect every problem of a document that the strict decode refused."""
+    if not isinstance(document, dict):
+        refuse([Problem("body", "must be a JSON object")])
+    problems, unknown = check_fields(kind, document)
+    if unknown and not problems:
+        names = ", ".join(unknown)
+        raise UnknownFieldError(
+            f"Unknown field(s): {names}. Known: {', '.join(_known(kind))}.",
+            details={"fields": unknown},
+        )
+    problems += [Problem(name, "is not a field of this request; remove it") for name in unknown]
+    refuse(problems)
+    # Only a document that Python's parser accepts and msgspec does not gets here.
+    raise MalformedJsonError("The body is not valid JSON. Send one JSON object encoded as UTF-8.")
+
+
+def _known(kind: type[msgspec.Struct]) -> list[str]:
+    return [f.encode_name for f in msgspec.structs.fields(kind)]
+
+
+def check_fields(
+    kind: type[msgspec.Struct], document: Mapping[str, Any], *, strict: bool = True
+) -> tuple[list[Problem], list[str]]:
+    """Give the problems of ``document``'s fields, rules included, and its unknown fields."""
+    problems: list[Problem] = []
+    good: dict[str, Any] = {}
+    broken: set[str] = set()
+    for info in msgspec.structs.fields(kind):
+        name = info.encode_name
+        if name not in document:
+            if info.required:
+                problems.append(Problem(name, "is required"))
+                broken.add(info.name)
+            continue
+        try:
+            good[info.name] = msgspec.convert(document[name], info.type, strict=strict)
+        except msgspec.ValidationError as error:
+            problems.append(_problem(info, document[name], str(error)))
+            broken.add(info.name)
+    problems += [p for p in _rules(kind, good, broken) if p.field not in broken]
+    unknown = [_printable(name) for name in document if name not in _known(kind)]
+    return problems, unknown
+
+
+def _rules(kind: type[msgspec.Struct], good: dict[str, Any], broken: set[str]) -> list[Problem]:
+    """Apply the rules between fields to what is left, if all that they need is there."""
+    required = {f.name for f in msgspec.structs.fields(kind) if f.required}
+    if broken & required or not issubclass(kind, HasRules):
+        return []
+    return list(kind(**good).problems())
+
+
+def _problem(info: FieldInfo, value: object, message: str) -> Problem:
+    """Say what is wrong with one field in a sentence."""
+    reason, _, path = message.partition(" - at `$")
+    field = info.encode_name + path.rstrip("`")
+    choices = _choices(info.type)
+    if choices and not path:
+        reason = f"must be one of {', '.join(map(str, choices))}"
+    return Problem(field, reason[:1].lower() + reason[1:] if reason else "is not valid", value)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    for part in get_args(annotation):
+        if found := _choices(part):
+            return found
+    return ()
+
+
+def decode_query(kind: type[T], raw: bytes) -> T:
+    """Read a query string as ``kind``; list fields are repeated keys.
+
+    Raises:
+        UnknownParameterError: a parameter does not exist.
+        ValidationError: a value is wrong, or a single-valued parameter is given twice.
+    """
+    if not raw:
+        return kind()
+    values = _query_values(raw)
+    known = {f.encode_name: f for f in msgspec.structs.fields(kind)}
+    if unknown := [_printable(name) for name in values if name not in known]:
+        raise UnknownParameterError(
+            f"Unknown parameter(s): {', '.join(unknown)}. Known: {', '.join(known) or 'none'}.",
+            details={"parameters": unknown},
+        )
+    document: dict[str, Any] = {}
+    problems = list(unstorable_text(values))
+    for name, given in values.items():
+        if _is_list(known[name].type):
+            document[name] = given
+        elif len(given) > 1:
+            problems.append(Problem(name, "must be given once"))
+        else:
+            document[name] = given[0]
+    refuse(problems + check_fields(kind, document, strict=False)[0])
+    return msgspec.convert(document, kind, strict=False)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(map(_is_list, get_args(annotation)))
+
+
+def _query_values(raw: bytes) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for pair in raw.decode("latin-1").split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            values.setdefault(_unquote(name), []).append(_unquote(value))
+    return values
+
+
+def _unquote(text: str) -> str:
+    # Bytes that are not UTF-8 become lone surrogates, which the one check for texts then refuses.
+    return unquote_plus(text, encoding="utf-8", errors="surrogateescape")

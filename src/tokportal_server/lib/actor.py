@@ -1,0 +1,20 @@
+"""Who acts: every write operation is told, and the journal and the ledger remember it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+ActorKind = Literal["customer", "manager", "operator", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """``id`` is the API key of a customer, the person otherwise; None for the system itself."""
+
+    kind: ActorKind
+    id: UUID | None = None
+
+
+SYSTEM = Actor("system")

@@ -1,0 +1,123 @@
+"""The PostgreSQL pool: one connection at a time per request, refused rather than queued for ever.
+
+A handler that took a second connection while holding one could starve the pool (16 handlers, a pool
+of 8: none finishes), so connections are passed down and never taken twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import asyncpg
+import msgspec
+
+from tokportal_server.lib.errors import ApiError
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+# What asyncpg raises when the server is away, going away, or full.
+UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    ConnectionError,
+    FileNotFoundError,
+)
+
+
+class ServiceUnavailableError(ApiError):
+    """The database is away, or every connection is busy: nothing was done, try again."""
+
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+
+
+def unavailable(reason: str) -> ServiceUnavailableError:
+    """Give the 503 that tells the caller when to come back."""
+    return ServiceUnavailableError(
+        f"The server cannot answer right now ({reason}). Nothing was changed: send the same request"
+        " again in a moment.",
+        retry_after=2,
+    )
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Teach a new connection that ``json`` and ``jsonb`` columns are Python values."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name,
+            schema="pg_catalog",
+            encoder=lambda value: msgspec.json.encode(value).decode(),
+            decoder=msgspec.json.decode,
+        )
+
+
+async def _keep_session_state(_: Connection) -> None:
+    # asyncpg would send a round trip of RESETs at every release. Nothing here changes a session's
+    # state (locks and settings are the transaction's), so there is nothing to reset.
+    return
+
+
+class Database:
+    """A pool of connections. Use :meth:`open`, and :meth:`close` at the end."""
+
+    def __init__(self, pool: Pool, *, acquire_seconds: float = 2.0) -> None:
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @classmethod
+    async def open(cls, dsn: str, *, size: int, pooler: str = "none") -> Database:
+        """Connect to ``dsn``. ``pooler="transaction"`` is for PgBouncer in transaction mode."""
+        options: dict[str, Any] = {}
+        if pooler == "transaction":
+            options["statement_cache_size"] = 0
+        else:
+            options["server_settings"] = {
+                "application_name": "tokportal-server",
+                "statement_timeout": "30000",
+                "idle_in_transaction_session_timeout": "60000",
+                "timezone": "UTC",
+            }
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min(2, size),
+            max_size=size,
+            init=prepare_connection,
+            reset=_keep_session_state,
+            **options,
+        )
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Close every connection, waiting for those in use."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend one connection.
+
+        Raises:
+            ServiceUnavailableError: none was free within two seconds, or the server is away.
+        """
+        try:
+            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+        except TimeoutError:
+            raise unavailable("every database connection is busy") from None
+        except UNAVAILABLE:
+            raise unavailable("the database does not answer") from None
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)

@@ -1,0 +1,14 @@
+"""PostgreSQL without an installation: the wheel's binaries, initialised and supervised by us.
+
+Why, and what was rejected, is in docs/decisions/0001-embedded-postgresql.md. The modules from
+the bottom up: ``error``, ``account`` (who runs it), ``directories`` (where it lives),
+``binaries``, ``cluster`` (initdb and its checks), ``connection``, ``postmaster`` (the processes)
+and ``server`` (start, adopt, stop).
+"""
+
+from __future__ import annotations
+
+from tokportal_server.lib.embedded.error import EmbeddedPostgresError
+from tokportal_server.lib.embedded.server import EmbeddedPostgres, start
+
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start"]

@@ -1,0 +1,85 @@
+"""Structured logs on standard error: one line an event, JSON or for people, without secrets.
+
+Libraries that use the standard ``logging`` module come out in the same form, through the same
+redaction. Standard output stays free for what a command prints.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import AbstractContextManager
+from typing import Literal, cast
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.types import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from tokportal_server.lib.redaction import redact
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"],
+    format: Literal["json", "console"],  # noqa: A002 - the name of the setting
+) -> None:
+    """Send every log of this process to standard error; calling again replaces the choice."""
+    ahead: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*ahead, ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        # A logger that remembers the first choice would ignore the next one.
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[*ahead, structlog.stdlib.ExtraAdder()],
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                # Tracebacks become text first, so that the redaction reads them too.
+                structlog.processors.StackInfoRenderer(),
+                structlog.processors.format_exc_info,
+                redact_event,
+                _renderer(format),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(LEVELS[level])
+
+
+def logger(name: str) -> FilteringBoundLogger:
+    """Give the logger of a module; call it with an event in words and facts as keywords."""
+    return cast("FilteringBoundLogger", structlog.stdlib.get_logger(name))
+
+
+def request_context(request_id: str) -> AbstractContextManager[None]:
+    """Put ``request_id`` on every event logged within, tasks started there included."""
+    return structlog.contextvars.bound_contextvars(request_id=request_id)
+
+
+def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Take the secrets out of an event; a structlog processor."""
+    return cast("EventDict", redact(event))
+
+
+def _renderer(format: Literal["json", "console"]) -> Processor:  # noqa: A002 - as configure
+    if format == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )

@@ -1,0 +1,32 @@
+"""What an operation reaches beyond its transaction, wired by ``entry``.
+
+A dry run gets the same operation with null ports: one code path, no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tokportal_server.lib.crypto import Vault
+from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.outbound import Outbound
+from tokportal_server.lib.settings import Settings
+from tokportal_server.lib.storage import ObjectStore
+
+# Gives what a workspace can spend at an instant; the wire layer may not import the ledger itself.
+BalanceReader = Callable[[Connection, UUID, datetime], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """One per process."""
+
+    settings: Settings
+    database: Database
+    storage: ObjectStore
+    outbound: Outbound
+    vault: Vault
+    balance: BalanceReader

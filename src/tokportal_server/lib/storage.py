@@ -1,0 +1,275 @@
+"""Where objects' bytes live: a directory of this machine, or a bucket that speaks S3.
+
+One code path for both, over obstore. An object is whole or absent: it appears under its key only
+when its last byte is written, and on disk only success that is synced to the device is reported.
+Keys are made here, never by a caller's user, and are unguessable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.store import LocalStore, S3Store
+
+_PART_BYTES = 5 << 20
+# obstore's default of 12 parts in flight costs 60 MiB per upload.
+_PARTS_IN_FLIGHT = 2
+_READ_BYTES = 256 << 10
+_KEY_RANDOM_BYTES = 20
+_KEY_LENGTH = 512
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What was stored: ``size`` in bytes and ``sha256`` as 64 lower-case hex digits."""
+
+    size: int
+    sha256: str
+
+
+def make_key(prefix: str, suffix: str = "") -> str:
+    """Give a new key ``prefix/<160 random bits in hex>suffix``; ValueError if that is no key."""
+    return check_key(f"{prefix}/{secrets.token_hex(_KEY_RANDOM_BYTES)}{suffix}")
+
+
+def check_key(key: str) -> str:
+    """Give the key back, or raise ValueError.
+
+    A key is segments of letters, digits, ``.``, ``_`` and ``-`` joined by ``/``, none empty or
+    beginning with a dot, so that no key leaves the store or names a hidden or temporary file.
+    """
+    if len(key) > _KEY_LENGTH or not _KEY.fullmatch(key):
+        raise ValueError(f"not a storage key: {key[:80]!r}")
+    return key
+
+
+class ObjectStore(ABC):
+    """Objects by key. Every method raises ValueError for a malformed key.
+
+    Reading, moving or opening a key that holds nothing raises FileNotFoundError.
+    """
+
+    @abstractmethod
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        """Store the chunks in constant memory.
+
+        If the iterator raises, or the call is cancelled, nothing is left under the key.
+        """
+
+    @abstractmethod
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        """Store a copy of a local file."""
+
+    @abstractmethod
+    async def get_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        """Give bytes ``start`` to ``end`` (exclusive) in chunks of a few hundred KiB.
+
+        ValueError unless ``0 <= start < end``; an end behind the object's is cut to it.
+        """
+
+    @abstractmethod
+    async def head(self, key: str) -> int | None:
+        """Give the object's size in bytes, or None if there is none."""
+
+    @abstractmethod
+    async def delete(self, key: str) -> None:
+        """Remove the object; an absent one is no error."""
+
+    @abstractmethod
+    async def move(self, source: str, target: str) -> None:
+        """Give the object another key, replacing what is there."""
+
+    @abstractmethod
+    def local_path(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """Give a local file with the object's bytes, to be read only inside the context."""
+
+
+class BucketStore(ObjectStore):
+    """A bucket that speaks S3, below a prefix.
+
+    An upload that dies with this process leaves invisible parts in the bucket: its lifecycle
+    rule "abort incomplete multipart uploads" removes them.
+    """
+
+    def __init__(self, backend: LocalStore | S3Store, scratch: Path) -> None:
+        self._backend = backend
+        self._scratch = scratch
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        check_key(key)
+        tally = _Tally()
+        await obstore.put_async(
+            self._backend,
+            key,
+            tally.count(chunks),
+            chunk_size=_PART_BYTES,
+            max_concurrency=_PARTS_IN_FLIGHT,
+        )
+        await self._settle(key)
+        return tally.stored()
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        return await self.put_stream(key, _read_file(path))
+
+    async def get_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        check_key(key)
+        if not 0 <= start < end:
+            raise ValueError(f"not a byte range: {start} to {end}")
+        found = await obstore.get_async(self._backend, key, options={"range": (start, end)})
+        stream = found.stream(min_chunk_size=_READ_BYTES)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in stream:
+                yield bytes(chunk)
+
+        return chunks()
+
+    async def head(self, key: str) -> int | None:
+        check_key(key)
+        try:
+            return (await obstore.head_async(self._backend, key))["size"]
+        except FileNotFoundError:
+            return None
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        try:
+            await obstore.delete_async(self._backend, key)
+        except FileNotFoundError:
+            return
+
+    async def move(self, source: str, target: str) -> None:
+        await obstore.rename_async(
+            self._backend, check_key(source), check_key(target), overwrite=True
+        )
+        await self._settle(target)
+
+    @asynccontextmanager
+    async def local_path(self, key: str) -> AsyncIterator[Path]:
+        check_key(key)
+        found = await obstore.get_async(self._backend, key)
+        with tempfile.NamedTemporaryFile(dir=self._scratch) as file:
+            async for chunk in found.stream(min_chunk_size=_READ_BYTES):
+                await asyncio.to_thread(file.write, bytes(chunk))
+            file.flush()
+            yield Path(file.name)
+
+    async def _settle(self, key: str) -> None:
+        """Return once the object survives a power cut; a bucket's answer already says so."""
+
+
+class DiskStore(BucketStore):
+    """A directory of this machine, made with mode 0700 if it is missing."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._root = root.resolve()
+        super().__init__(LocalStore(prefix=self._root), scratch=self._root)
+
+    @asynccontextmanager
+    async def local_path(self, key: str) -> AsyncIterator[Path]:
+        path = self._root / check_key(key)
+        if not await asyncio.to_thread(path.is_file):
+            raise FileNotFoundError(key)
+        yield path
+
+    async def _settle(self, key: str) -> None:
+        await asyncio.to_thread(_sync, self._root / key, self._root)
+
+
+class NullStore(ObjectStore):
+    """The store of a dry run: takes everything, keeps nothing, and is always empty."""
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
+        check_key(key)
+        tally = _Tally()
+        async for _ in tally.count(chunks):
+            pass
+        return tally.stored()
+
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        return await self.put_stream(key, _read_file(path))
+
+    async def get_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
+        raise FileNotFoundError(check_key(key))
+
+    async def head(self, key: str) -> int | None:
+        check_key(key)
+        return None
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+
+    async def move(self, source: str, target: str) -> None:
+        check_key(source)
+        check_key(target)
+
+    def local_path(self, key: str) -> AbstractAsyncContextManager[Path]:
+        raise FileNotFoundError(check_key(key))
+
+
+def open_store(url: str, *, home: Path) -> ObjectStore:
+    """Open the store a setting names.
+
+    ``file:`` is ``<home>/media``, ``file:<path>`` a directory (a relative one below ``home``),
+    ``s3://bucket/prefix`` a bucket with credentials, region and endpoint from the usual ``AWS_*``
+    variables. ValueError for anything else.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and not parts.query:
+        return DiskStore(home / (parts.path or "media"))
+    if parts.scheme == "s3" and parts.netloc and not parts.query:
+        prefix = parts.path.strip("/") or None
+        scratch = home / "scratch"
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return BucketStore(S3Store(parts.netloc, prefix=prefix), scratch)
+    raise ValueError(f"storage URL must be file:<path> or s3://bucket/prefix, not {url!r}")
+
+
+class _Tally:
+    """Counts and hashes the chunks that pass."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+
+    async def count(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._size += len(chunk)
+            self._sha256.update(chunk)
+            yield chunk
+
+    def stored(self) -> StoredObject:
+        return StoredObject(self._size, self._sha256.hexdigest())
+
+
+async def _read_file(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    with file:
+        while chunk := await asyncio.to_thread(file.read, _READ_BYTES):
+            yield chunk
+
+
+def _sync(path: Path, root: Path) -> None:
+    """Flush a file and the directory entries that lead to it from the root."""
+    for place in (path, *path.parents):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if place == root:
+            return

@@ -1,0 +1,28 @@
+"""Bring a database to the newest revision, or say which one it has."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+
+def _config(dsn: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files(__package__)))
+    # Alembic's configuration format gives % a meaning of its own.
+    url = dsn.replace("postgresql://", "postgresql+asyncpg://", 1).replace("%", "%%")
+    config.set_main_option("sqlalchemy.url", url)
+    return config
+
+
+def migrate(dsn: str) -> None:
+    """Run every revision that ``dsn`` (``postgresql://…``) does not have yet. Blocks."""
+    command.upgrade(_config(dsn), "head")
+
+
+def newest_revision() -> str:
+    """Give the revision that this release needs."""
+    return ScriptDirectory.from_config(_config("postgresql://")).get_current_head() or ""

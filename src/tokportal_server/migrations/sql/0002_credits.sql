@@ -1,0 +1,223 @@
+-- Prices with history; credits as lots and append-only entries (contract section 5).
+
+CREATE TABLE prices (
+    name text NOT NULL,
+    valid_from timestamptz NOT NULL DEFAULT now(),
+    amount integer NOT NULL CHECK (amount >= 0),
+    set_by uuid REFERENCES people (id),
+    PRIMARY KEY (name, valid_from)
+);
+
+CREATE TABLE workspace_prices (
+    workspace_id uuid NOT NULL REFERENCES workspaces (id),
+    name text NOT NULL CHECK (name IN ('account_creation', 'video_slot')),
+    valid_from timestamptz NOT NULL DEFAULT now(),
+    amount integer NOT NULL CHECK (amount >= 0),
+    set_by uuid REFERENCES people (id),
+    PRIMARY KEY (workspace_id, name, valid_from)
+);
+
+-- The one row that a workspace's credit writes queue up for.
+CREATE TABLE wallets (
+    workspace_id uuid PRIMARY KEY REFERENCES workspaces (id),
+    updated_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+CREATE TABLE credit_lots (
+    workspace_id uuid NOT NULL REFERENCES workspaces (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    source text NOT NULL,
+    amount integer NOT NULL CHECK (amount > 0),
+    remaining integer NOT NULL CHECK (remaining BETWEEN 0 AND amount),
+    expires_at timestamptz,
+    created_at timestamptz NOT NULL,
+    ordinal bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX credit_lots_spendable ON credit_lots (workspace_id, expires_at, ordinal)
+    WHERE remaining > 0;
+
+CREATE TABLE credit_entries (
+    workspace_id uuid NOT NULL REFERENCES workspaces (id),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    type text NOT NULL CHECK (type IN ('debit', 'credit', 'refund', 'expiry', 'adjustment')),
+    amount integer NOT NULL,
+    description text NOT NULL,
+    breakdown jsonb NOT NULL DEFAULT '{}',
+    balance_after integer NOT NULL CHECK (balance_after >= 0),
+    reference_kind text NOT NULL,
+    reference_id uuid,
+    refunds_entry_id uuid,
+    business_key text NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id uuid,
+    created_at timestamptz NOT NULL,
+    ordinal bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (workspace_id, id),
+    UNIQUE (workspace_id, business_key),
+    FOREIGN KEY (workspace_id, refunds_entry_id) REFERENCES credit_entries (workspace_id, id)
+);
+CREATE INDEX credit_entries_newest ON credit_entries (workspace_id, ordinal DESC);
+CREATE INDEX credit_entries_refunds ON credit_entries (workspace_id, refunds_entry_id)
+    WHERE refunds_entry_id IS NOT NULL;
+CREATE TRIGGER credit_entries_append_only BEFORE UPDATE OR DELETE ON credit_entries
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- Which lot paid (or got back) what: the amounts of an entry's lines add up to the entry.
+CREATE TABLE credit_entry_lots (
+    workspace_id uuid NOT NULL,
+    entry_id uuid NOT NULL,
+    lot_id uuid NOT NULL,
+    amount integer NOT NULL,
+    PRIMARY KEY (workspace_id, entry_id, lot_id),
+    FOREIGN KEY (workspace_id, entry_id) REFERENCES credit_entries (workspace_id, id),
+    FOREIGN KEY (workspace_id, lot_id) REFERENCES credit_lots (workspace_id, id)
+);
+CREATE TRIGGER credit_entry_lots_append_only BEFORE UPDATE OR DELETE ON credit_entry_lots
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- Take the workspace's lock, book expiry entries for due lots, and answer what can be spent now.
+CREATE FUNCTION ledger_settle(p_workspace uuid, p_now timestamptz) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    lot record;
+    spendable integer;
+    entry uuid;
+BEGIN
+    PERFORM 1 FROM wallets WHERE workspace_id = p_workspace FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO wallets (workspace_id) VALUES (p_workspace) ON CONFLICT DO NOTHING;
+        PERFORM 1 FROM wallets WHERE workspace_id = p_workspace FOR UPDATE;
+    END IF;
+    SELECT COALESCE(sum(remaining), 0) INTO spendable FROM credit_lots
+     WHERE workspace_id = p_workspace AND remaining > 0;
+    FOR lot IN
+        SELECT id, remaining, source, expires_at FROM credit_lots
+         WHERE workspace_id = p_workspace AND remaining > 0 AND expires_at <= p_now
+         ORDER BY expires_at, ordinal FOR UPDATE
+    LOOP
+        spendable := spendable - lot.remaining;
+        INSERT INTO credit_entries (workspace_id, type, amount, description, balance_after,
+                                    reference_kind, reference_id, business_key, actor_kind, created_at)
+        -- A lot that was refunded into after it expired may expire again: its date tells them apart.
+        VALUES (p_workspace, 'expiry', -lot.remaining, 'Credits expired (' || lot.source || ')',
+                spendable, 'lot', lot.id,
+                'lot:' || lot.id || ':expiry:' || extract(epoch FROM lot.expires_at), 'system',
+                lot.expires_at)
+        RETURNING id INTO entry;
+        INSERT INTO credit_entry_lots VALUES (p_workspace, entry, lot.id, -lot.remaining);
+        UPDATE credit_lots SET remaining = 0 WHERE workspace_id = p_workspace AND id = lot.id;
+    END LOOP;
+    RETURN spendable;
+END $$;
+
+-- Debit `p_amount` (> 0), earliest-expiring lot first, then oldest. `ok` is false, and nothing is
+-- written but due expiries, when there is too little; then `balance` is what there is.
+CREATE FUNCTION ledger_debit(
+    p_workspace uuid, p_now timestamptz, p_amount integer, p_description text, p_breakdown jsonb,
+    p_reference_kind text, p_reference_id uuid, p_business_key text,
+    p_actor_kind text, p_actor_id uuid,
+    OUT ok boolean, OUT balance integer, OUT entry_id uuid
+) LANGUAGE plpgsql AS $$
+DECLARE
+    lot record;
+    due integer := p_amount;
+    part integer;
+BEGIN
+    balance := ledger_settle(p_workspace, p_now);
+    ok := balance >= p_amount;
+    IF NOT ok THEN RETURN; END IF;
+    balance := balance - p_amount;
+    INSERT INTO credit_entries (workspace_id, type, amount, description, breakdown, balance_after,
+                                reference_kind, reference_id, business_key, actor_kind, actor_id,
+                                created_at)
+    VALUES (p_workspace, 'debit', -p_amount, p_description, p_breakdown, balance,
+            p_reference_kind, p_reference_id, p_business_key, p_actor_kind, p_actor_id, p_now)
+    RETURNING id INTO entry_id;
+    FOR lot IN
+        SELECT id, remaining FROM credit_lots
+         WHERE workspace_id = p_workspace AND remaining > 0
+         ORDER BY expires_at NULLS LAST, ordinal FOR UPDATE
+    LOOP
+        EXIT WHEN due = 0;
+        part := LEAST(due, lot.remaining);
+        UPDATE credit_lots SET remaining = remaining - part
+         WHERE workspace_id = p_workspace AND id = lot.id;
+        INSERT INTO credit_entry_lots VALUES (p_workspace, entry_id, lot.id, -part);
+        due := due - part;
+    END LOOP;
+END $$;
+
+-- Grant a new lot of `p_amount` (> 0) credits.
+CREATE FUNCTION ledger_grant(
+    p_workspace uuid, p_now timestamptz, p_amount integer, p_source text, p_expires_at timestamptz,
+    p_description text, p_business_key text, p_actor_kind text, p_actor_id uuid,
+    OUT balance integer, OUT entry_id uuid, OUT lot_id uuid
+) LANGUAGE plpgsql AS $$
+BEGIN
+    balance := ledger_settle(p_workspace, p_now) + p_amount;
+    INSERT INTO credit_lots (workspace_id, source, amount, remaining, expires_at, created_at)
+    VALUES (p_workspace, p_source, p_amount, p_amount, p_expires_at, p_now)
+    RETURNING id INTO lot_id;
+    INSERT INTO credit_entries (workspace_id, type, amount, description, balance_after,
+                                reference_kind, reference_id, business_key, actor_kind, actor_id,
+                                created_at)
+    VALUES (p_workspace, 'credit', p_amount, p_description, balance, 'lot', lot_id,
+            p_business_key, p_actor_kind, p_actor_id, p_now)
+    RETURNING id INTO entry_id;
+    INSERT INTO credit_entry_lots VALUES (p_workspace, entry_id, lot_id, p_amount);
+END $$;
+
+-- Give back up to what a debit took and no refund has returned yet, to the lots that paid, in the
+-- order in which they paid last. A lot that expired meanwhile comes back with 30 days of life.
+CREATE FUNCTION ledger_refund(
+    p_workspace uuid, p_now timestamptz, p_debit_id uuid, p_amount integer, p_description text,
+    p_breakdown jsonb, p_business_key text, p_actor_kind text, p_actor_id uuid,
+    OUT ok boolean, OUT balance integer, OUT entry_id uuid
+) LANGUAGE plpgsql AS $$
+DECLARE
+    debit record;
+    line record;
+    due integer := p_amount;
+    part integer;
+BEGIN
+    balance := ledger_settle(p_workspace, p_now);
+    SELECT e.amount, e.reference_kind, e.reference_id INTO debit FROM credit_entries e
+     WHERE e.workspace_id = p_workspace AND e.id = p_debit_id AND e.type = 'debit';
+    ok := FOUND AND p_amount > 0 AND p_amount <= -debit.amount - COALESCE((
+        SELECT sum(r.amount) FROM credit_entries r
+         WHERE r.workspace_id = p_workspace AND r.refunds_entry_id = p_debit_id), 0);
+    IF NOT ok THEN RETURN; END IF;
+    balance := balance + p_amount;
+    INSERT INTO credit_entries (workspace_id, type, amount, description, breakdown, balance_after,
+                                reference_kind, reference_id, refunds_entry_id, business_key,
+                                actor_kind, actor_id, created_at)
+    VALUES (p_workspace, 'refund', p_amount, p_description, p_breakdown, balance,
+            debit.reference_kind, debit.reference_id, p_debit_id, p_business_key,
+            p_actor_kind, p_actor_id, p_now)
+    RETURNING id INTO entry_id;
+    FOR line IN
+        SELECT l.id, l.expires_at, -paid.amount - COALESCE((
+                   SELECT sum(back.amount) FROM credit_entry_lots back
+                     JOIN credit_entries r ON r.workspace_id = back.workspace_id
+                                          AND r.id = back.entry_id
+                    WHERE back.workspace_id = p_workspace AND back.lot_id = l.id
+                      AND r.refunds_entry_id = p_debit_id), 0)::integer AS open
+          FROM credit_entry_lots paid
+          JOIN credit_lots l ON l.workspace_id = paid.workspace_id AND l.id = paid.lot_id
+         WHERE paid.workspace_id = p_workspace AND paid.entry_id = p_debit_id
+         ORDER BY l.expires_at DESC NULLS FIRST, l.ordinal DESC
+           FOR UPDATE OF l
+    LOOP
+        EXIT WHEN due = 0;
+        part := LEAST(due, line.open);
+        CONTINUE WHEN part <= 0;
+        UPDATE credit_lots
+           SET remaining = remaining + part,
+               expires_at = CASE WHEN expires_at <= p_now THEN p_now + interval '30 days'
+                                 ELSE expires_at END
+         WHERE workspace_id = p_workspace AND id = line.id;
+        INSERT INTO credit_entry_lots VALUES (p_workspace, entry_id, line.id, part);
+        due := due - part;
+    END LOOP;
+END $$;

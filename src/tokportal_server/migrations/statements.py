@@ -1,0 +1,21 @@
+"""Send a revision's SQL text to the server as it stands.
+
+SQLAlchemy's ``text()`` would read ``:x`` and ``%`` as placeholders, and asyncpg refuses several
+statements in a prepared one; its simple protocol, reached through the driver's own connection, takes
+a whole file in one go.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from alembic import op
+from sqlalchemy.util import await_only
+
+
+def apply(revision: str) -> None:
+    """Run ``sql/<revision>.sql`` in the transaction of the running revision."""
+    statements = files(__package__).joinpath("sql", f"{revision}.sql").read_text(encoding="utf-8")
+    driver: Any = op.get_bind().connection.driver_connection
+    await_only(driver.execute(statements))

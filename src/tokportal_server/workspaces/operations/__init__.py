@@ -1,0 +1,1 @@
+"""Writes on workspaces, people and keys: one function a file."""

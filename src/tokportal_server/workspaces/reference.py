@@ -1,0 +1,47 @@
+"""Countries and platforms as the operator keeps them, and how inputs name them."""
+
+from __future__ import annotations
+
+from tokportal_server.lib.db import Connection
+from tokportal_server.workspaces.wire import Country, Platform
+
+LIST_COUNTRIES = "SELECT code, name, enabled_for FROM countries ORDER BY code"
+# An input may be a code of ours, an ISO code or an English name, in any case (contract section 5).
+FIND_COUNTRY = """
+SELECT code, name, enabled_for FROM countries
+ WHERE code = upper($1) OR upper($1) = ANY (aliases) OR upper(name) = upper($1)
+ ORDER BY code = upper($1) DESC LIMIT 1
+"""
+_PLATFORM_COLUMNS = (
+    "code, name, enabled, video_types, caption_max, comment_max, carousel_max, features"
+)
+LIST_PLATFORMS = f"SELECT {_PLATFORM_COLUMNS} FROM platforms ORDER BY code DESC"
+FIND_PLATFORM = f"SELECT {_PLATFORM_COLUMNS} FROM platforms WHERE code = $1"
+
+
+async def list_countries(conn: Connection) -> list[Country]:
+    """Give every country by code."""
+    return [Country(**row) for row in await conn.fetch(LIST_COUNTRIES)]
+
+
+async def find_country(conn: Connection, given: str) -> Country | None:
+    """Give the country that an input means, or None."""
+    row = await conn.fetchrow(FIND_COUNTRY, given.strip())
+    return None if row is None else Country(**row)
+
+
+async def list_platforms(conn: Connection) -> list[Platform]:
+    """Give every platform."""
+    return [Platform(**row) for row in await conn.fetch(LIST_PLATFORMS)]
+
+
+async def get_platform(conn: Connection, code: str) -> Platform:
+    """Give a platform that a row refers to.
+
+    Raises:
+        LookupError: there is none; a foreign key rules that out for stored codes.
+    """
+    row = await conn.fetchrow(FIND_PLATFORM, code)
+    if row is None:
+        raise LookupError(code)
+    return Platform(**row)

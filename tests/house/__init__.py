@@ -1,0 +1,1 @@
+"""Tests of the rules that this repository holds itself to."""
