@@ -21,7 +21,7 @@ from tests.cast import World, people_the_world
 from tests.client import Client
 from tokportal_server.entry.api import Api
 from tokportal_server.entry.wiring import open_ports
-from tokportal_server.lib import embedded
+from tokportal_server.lib import embedded, log
 from tokportal_server.lib.db import Database, prepare_connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
@@ -34,6 +34,7 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "max_connections": "200"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    log.configure("warning", "console")
     # With several processes only the controller owns the server; the others inherit its address.
     if hasattr(config, "workerinput") or os.environ.get(_ADDRESS):
         return

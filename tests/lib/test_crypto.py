@@ -30,6 +30,7 @@ from tokportal_server.lib.signing import (
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 SECRET = b"correct horse battery staple"
+WRAPPED = 1 + 4 + 12 + 48  # version, key id, nonce, wrapped data key
 
 
 def vault_of(*keys: bytes) -> Vault:
@@ -73,10 +74,19 @@ def test_no_mix_of_two_records_of_a_row_opens() -> None:
     vault = vault_of(OLD)
     first, second = (vault.seal(SECRET, context="a") for _ in range(2))
     with pytest.raises(VaultError):
-        vault.open(first[:77] + second[77:], context="a")
+        vault.open(first[:WRAPPED] + second[WRAPPED:], context="a")
 
 
-@pytest.mark.parametrize("length", [0, 1, 5, 76, 92])
+def test_the_secret_itself_is_bound_to_its_row_and_not_only_its_key() -> None:
+    vault = vault_of(OLD)
+    sealed = vault.seal(SECRET, context="accounts/alice/password")
+    data_key = vault._unwrap(sealed, "accounts/alice/password")
+    moved = vault._wrap(data_key, "accounts/charlie/password") + sealed[WRAPPED:]
+    with pytest.raises(VaultError):
+        vault.open(moved, context="accounts/charlie/password")
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 64, 92])
 def test_refuses_a_record_cut_short(length: int) -> None:
     vault = vault_of(OLD)
     with pytest.raises(VaultError):
@@ -90,7 +100,7 @@ def test_a_key_change_rewraps_without_touching_the_secret() -> None:
     rewrapped = both.rewrap(sealed, context="a")
     assert Vault.key_id_of(sealed) == key_id(OLD)
     assert Vault.key_id_of(rewrapped) == key_id(NEW)
-    assert rewrapped[77:] == sealed[77:]
+    assert rewrapped[WRAPPED:] == sealed[WRAPPED:]
     assert both.rewrap(rewrapped, context="a") == rewrapped
     # Once nothing names the old key, it can go.
     assert vault_of(NEW).open(rewrapped, context="a") == SECRET

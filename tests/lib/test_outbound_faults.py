@@ -394,15 +394,22 @@ async def test_a_download_of_anything_but_200_is_a_status_failure(
 
 
 async def test_hanging_receivers_delay_no_healthy_one(outbound: Outbound) -> None:
-    async with receiver(hang_before_headers) as hanging, receiver(answer_ok) as healthy:
+    arrived = asyncio.Semaphore(0)
+
+    async def hang(_head: bytes, _writer: asyncio.StreamWriter) -> None:
+        arrived.release()
+        await asyncio.Event().wait()
+
+    async with receiver(hang) as hanging, receiver(answer_ok) as healthy, asyncio.timeout(NET):
         stuck = [
             asyncio.create_task(
                 outbound.post(f"http://127.0.0.1:{hanging}/", b"", {}, total_timeout=NET * 2)
             )
-            for _ in range(150)  # more than a connection pool would hold by default
+            for _ in range(120)
         ]
-        async with asyncio.timeout(NET):
-            answer = await outbound.post(f"http://127.0.0.1:{healthy}/", b"", {})
+        for _ in range(100):  # as many connections as aiohttp allows at once by default
+            await arrived.acquire()
+        answer = await outbound.post(f"http://127.0.0.1:{healthy}/", b"", {})
         assert not any(task.done() for task in stuck)
         for task in stuck:
             task.cancel()

@@ -1,0 +1,1 @@
+"""Tests of uploads: what becomes of media on its way in."""

@@ -35,9 +35,10 @@ def video(
     rate: int = 25,
     audio: bool = False,
     rotation: int = 0,
+    movflags: str = "faststart",
 ) -> bytes:
     """Encode a film of one moving grey; audio is silence in AAC (Opus in WebM)."""
-    options = {} if container == "webm" else {"movflags": "faststart"}
+    options = {} if container == "webm" else {"movflags": movflags}
     with _film(container, options) as (film, path):
         stream = film.add_stream(codec, rate=rate)
         stream.width, stream.height = size
@@ -48,7 +49,7 @@ def video(
         if audio:
             sound = film.add_stream("libopus" if container == "webm" else "aac", rate=48000)
         for number in range(frames):
-            frame = av.VideoFrame.from_image(Image.new("RGB", size, (number * 7 % 256,) * 3))
+            frame = _frame(Image.new("RGB", size, (number * 7 % 256,) * 3))
             film.mux(stream.encode(frame))
         film.mux(stream.encode(None))
         if sound is not None:
@@ -67,6 +68,11 @@ def _film(container: str, options: dict[str, str]) -> Iterator[tuple[Any, Path]]
             yield film, path
 
 
+def _frame(image: Image.Image) -> av.VideoFrame:
+    frame: av.VideoFrame = av.VideoFrame.from_image(image)  # type: ignore[no-untyped-call]
+    return frame
+
+
 def _silence() -> av.AudioFrame:
     frame = av.AudioFrame(format="fltp", layout="stereo", samples=960)
     for plane in frame.planes:
@@ -83,7 +89,7 @@ def song_with_cover() -> bytes:
         cover = film.add_stream("mjpeg", rate=1)
         cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
         cover.disposition = av.stream.Disposition.attached_pic
-        film.mux(cover.encode(av.VideoFrame.from_image(Image.new("RGB", (64, 64)))))
+        film.mux(cover.encode(_frame(Image.new("RGB", (64, 64)))))
         film.mux(cover.encode(None))
         film.mux(sound.encode(_silence()))
         film.mux(sound.encode(None))

@@ -50,6 +50,14 @@ def write(folder: Path, data: bytes, name: str = "upload.bin") -> Path:
     return path
 
 
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def assert_absent(path: Path) -> None:
+    assert not path.exists()
+
+
 async def probe(folder: Path, data: bytes, **limits: int) -> VideoFacts:
     return await probe_video(write(folder, data), limits=MediaLimits(**limits))
 
@@ -57,7 +65,7 @@ async def probe(folder: Path, data: bytes, **limits: int) -> VideoFacts:
 async def clean(folder: Path, data: bytes, **limits: int) -> tuple[ImageFacts, bytes]:
     target = folder / "clean"
     facts = await normalise_image(write(folder, data), target, limits=MediaLimits(**limits))
-    return facts, target.read_bytes()
+    return facts, content(target)
 
 
 # Videos -----------------------------------------------------------------------------------------
@@ -131,11 +139,32 @@ async def test_refuses_frames_that_are_larger_than_the_header_states(tmp_path: P
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95, 0.999])
-@pytest.mark.parametrize("container", ["mp4", "mov"])
+@pytest.mark.parametrize("container", ["mp4", "mov", "webm"])
 async def test_refuses_a_truncated_video(tmp_path: Path, container: str, share: float) -> None:
-    whole = media.video(container=container, frames=200)
+    codec = "libvpx" if container == "webm" else "libx264"
+    whole = media.video(container=container, codec=codec, frames=200)
     with pytest.raises(MediaUnreadableError):
         await probe(tmp_path, whole[: int(len(whole) * share)])
+
+
+@pytest.mark.parametrize("trailer", [b"SEFT" + bytes(100), b"\xff" * 100, bytes(100)])
+async def test_what_a_camera_appends_is_no_truncation(tmp_path: Path, trailer: bytes) -> None:
+    facts = await probe(tmp_path, media.video() + trailer)
+    assert facts.duration_seconds == 1.0
+
+
+async def test_a_fragmented_video_is_measured_or_found_truncated(tmp_path: Path) -> None:
+    whole = media.video(frames=200, movflags="frag_keyframe+empty_moov")
+    assert (await probe(tmp_path, whole)).duration_seconds == 8.0
+    with pytest.raises(MediaUnreadableError, match="incomplete"):
+        await probe(tmp_path, whole[: int(len(whole) * 0.9)])
+
+
+async def test_a_live_recording_without_sizes_is_measured(tmp_path: Path) -> None:
+    whole = media.video(container="webm", codec="libvpx", frames=50)
+    at = whole.index(b"\x18\x53\x80\x67") + 4
+    live = whole[:at] + b"\x01" + b"\xff" * 7 + whole[at + 8 :]
+    assert (await probe(tmp_path, live)).duration_seconds == 2.0
 
 
 async def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
@@ -163,7 +192,7 @@ async def test_probing_changes_nothing(tmp_path: Path) -> None:
     data = media.video()
     path = write(tmp_path, data)
     await probe_video(path, limits=LIMITS)
-    assert path.read_bytes() == data
+    assert content(path) == data
 
 
 # Images -----------------------------------------------------------------------------------------
@@ -316,7 +345,7 @@ async def test_a_bomb_is_refused_without_unfolding(tmp_path: Path, out: Path, na
     with PeakMemory() as memory, pytest.raises(refusal):
         await normalise_image(path, out, limits=LIMITS)
     assert memory.growth < 50 * MIB
-    assert not out.exists()
+    assert_absent(out)
 
 
 async def test_a_bomb_within_the_size_limits_ends_at_the_decoders(
@@ -328,7 +357,7 @@ async def test_a_bomb_within_the_size_limits_ends_at_the_decoders(
     with PeakMemory() as memory, pytest.raises(MediaUnreadableError):
         await normalise_image(path, out, limits=limits)
     assert memory.growth < 50 * MIB
-    assert not out.exists()
+    assert_absent(out)
 
 
 async def test_others_are_served_beside_a_bomb(tmp_path: Path, out: Path) -> None:
@@ -352,7 +381,7 @@ async def test_refuses_a_truncated_image(
     with pytest.raises(MediaUnreadableError) as refusal:
         await clean(tmp_path, data[: int(len(data) * share)])
     assert str(tmp_path) not in str(refusal.value.body("req_1"))
-    assert not out.exists()
+    assert_absent(out)
 
 
 @pytest.mark.parametrize(
@@ -437,8 +466,7 @@ async def test_a_stream_is_cut_at_its_limit() -> None:
             yield b"12345"
 
     assert b"".join([chunk async for chunk in within(20, chunks())]) == b"12345" * 4
-    taken = []
+    cut = within(19, chunks())
+    assert [await anext(cut) for _ in range(3)] == [b"12345"] * 3
     with pytest.raises(FileTooLargeError, match="at most 19 bytes"):
-        async for chunk in within(19, chunks()):
-            taken.append(chunk)
-    assert len(taken) == 3
+        await anext(cut)

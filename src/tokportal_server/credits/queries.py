@@ -20,7 +20,7 @@ from tokportal_server.credits.wire import (
 from tokportal_server.http.admission import Caller
 from tokportal_server.http.paging import Page
 from tokportal_server.lib.clock import wire_time
-from tokportal_server.lib.db import Connection
+from tokportal_server.lib.db import Connection, existing
 
 UPCOMING = """
 SELECT remaining, expires_at, source FROM credit_lots
@@ -100,9 +100,7 @@ async def history(
 
 async def me(conn: Connection, caller: Caller) -> Me:
     """Describe the person, workspace and key behind a call."""
-    row = await conn.fetchrow(ME, caller.workspace_id, caller.key_id)
-    if row is None:
-        raise LookupError(caller.key_id)
+    row = existing(await conn.fetchrow(ME, caller.workspace_id, caller.key_id))
     return Me(
         email=row["email"],
         name=row["name"],

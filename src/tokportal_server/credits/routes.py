@@ -31,7 +31,7 @@ async def get_current_user(call: Call) -> Answer:
 )
 async def get_credit_costs(call: Call) -> Answer:
     """Prices in credits (one credit is one US dollar); with a key, that workspace's own."""
-    prices = await current_prices(call.conn, call.caller and call.caller.workspace_id)
+    prices = await current_prices(call.conn, call.caller.workspace_id if call.caller else None)
     return Answer(CreditCosts(costs=prices, **msgspec.structs.asdict(prices)))
 
 

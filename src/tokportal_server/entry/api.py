@@ -13,6 +13,8 @@ from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
 from tokportal_server.http.system import system_routes
 from tokportal_server.lib.settings import Settings
+from tokportal_server.uploads.routes import form_limits
+from tokportal_server.uploads.serving import media_routes
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +34,8 @@ class Api:
             all_operations(),
             ports,
             base_url=public_base(self._settings),
-            form_limits={},
-            more_routes=system_routes(ports),
+            form_limits=form_limits(self._settings),
+            more_routes=[*system_routes(ports), *media_routes(ports)],
         )
 
     async def close(self) -> None:

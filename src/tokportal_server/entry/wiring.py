@@ -38,12 +38,14 @@ async def open_ports(settings: Settings, *, direct: bool = False) -> AsyncIterat
     pooler = "none" if direct and settings.database_direct_url else settings.database_pooler
     database = await Database.open(dsn, size=settings.pool_size, pooler=pooler)
     try:
-        async with Outbound(outbound_policy(settings)) as outbound:
+        policy = outbound_policy(settings)
+        async with Outbound(policy) as outbound:
             yield Ports(
                 settings=settings,
                 database=database,
                 storage=open_store(settings.storage_url, home=settings.home),
                 outbound=outbound,
+                outbound_policy=policy,
                 vault=Vault.from_settings(
                     settings.vault_key, settings.vault_key_file, settings.home
                 ),

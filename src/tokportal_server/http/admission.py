@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
+
+import asyncpg
 
 from tokportal_server.http.errors import (
     ExpiredKeyError,
@@ -103,7 +103,7 @@ def check_scope(caller: Caller, method: str) -> None:
 
 async def _look_up(
     conn: Connection, raw_key: bytes, *, cost: int, settings: Settings
-) -> Mapping[str, Any] | None:
+) -> asyncpg.Record | None:
     # A value that cannot be a key is not worth a round trip.
     if not _KEY_FORM.fullmatch(raw_key):
         return None
@@ -116,7 +116,7 @@ async def _look_up(
     )
 
 
-def _caller(row: Mapping[str, Any]) -> Caller:
+def _caller(row: asyncpg.Record) -> Caller:
     return Caller(
         workspace_id=row["workspace_id"],
         key_id=row["key_id"],
@@ -127,7 +127,7 @@ def _caller(row: Mapping[str, Any]) -> Caller:
     )
 
 
-def _rate_limit_headers(row: Mapping[str, Any]) -> dict[str, str]:
+def _rate_limit_headers(row: asyncpg.Record) -> dict[str, str]:
     return {
         "X-RateLimit-Limit": str(int(row["bucket_limit"])),
         "X-RateLimit-Remaining": str(max(0, math.floor(row["remaining"]))),

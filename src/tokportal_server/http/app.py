@@ -26,14 +26,12 @@ from tokportal_server.http.errors import (
 )
 from tokportal_server.http.not_offered import not_offered
 from tokportal_server.http.pipeline import FormLimits, Pipeline
-from tokportal_server.http.registry import Operation
+from tokportal_server.http.registry import BASE_PATH, Operation
 from tokportal_server.lib.db import UNAVAILABLE, unavailable
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
 
 log = structlog.get_logger(__name__)
-
-BASE_PATH = "/api/ext"
 
 
 def build_app(
@@ -72,10 +70,11 @@ def _route(pipeline: Pipeline) -> HTTPRouteHandler:
         methods.append(HttpMethod.HEAD)
 
     @route(
-        BASE_PATH + litestar_path(operation.path),
+        operation.base_path + litestar_path(operation.path),
         http_method=methods,
         name=operation.operation_id,
-        status_code=operation.status,
+        # The response has its own status; this one only must be one that allows a body.
+        status_code=200,
     )
     async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
         request.scope["tokportal_operation"] = operation.operation_id  # type: ignore[typeddict-unknown-key]

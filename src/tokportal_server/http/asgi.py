@@ -12,6 +12,7 @@ import uuid
 from typing import Any
 
 import structlog
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
@@ -65,7 +66,7 @@ class Wire:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (other kinds of scope pass through)."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
@@ -80,8 +81,8 @@ class Wire:
 class _Exchange:
     """One request and its answer on the way out."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope: Any = scope
+    def __init__(self, scope: Any, send: Send) -> None:
+        self._scope = scope
         self._send = send
         self._began = time.perf_counter()
         self._head_only = scope["method"] == "HEAD"
@@ -93,10 +94,12 @@ class _Exchange:
         self._scope["tokportal_operation"] = "unrouted"
 
     async def preflight(self) -> None:
-        await self.send({"type": "http.response.start", "status": 204, "headers": []})  # type: ignore[typeddict-item]
+        """Answer a CORS preflight: any origin, no credentials."""
+        await self.send({"type": "http.response.start", "status": 204, "headers": []})
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def send(self, message: Message) -> None:
+        """Pass a message on, with what every answer carries; HEAD gets no body."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
             message["headers"] = [*message["headers"], *self._headers()]
@@ -114,6 +117,7 @@ class _Exchange:
         return [(name.lower().encode(), value.encode()) for name, value in extra.items()]
 
     def finish(self) -> None:
+        """Count and log the answer."""
         operation = self._scope["tokportal_operation"]
         seconds = time.perf_counter() - self._began
         REQUESTS.labels(operation, self._scope["method"], self._status).inc()

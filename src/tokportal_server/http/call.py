@@ -17,6 +17,7 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import DRY_RUN_PREFIX, UnitOfWork
 
 T = TypeVar("T")
+_ABSENT = "the operation asked for what its kind of call does not have"
 
 
 @dataclass(slots=True)
@@ -30,7 +31,6 @@ class Call:
     ports: Ports
     path: dict[str, Any]
     headers: dict[bytes, bytes]
-    operation_id: str
     base_url: str
     dry_run: bool = False
     caller: Caller | None = None
@@ -46,7 +46,9 @@ class Call:
     @property
     def conn(self) -> Connection:
         """The connection of a read."""
-        return _given(self.connection)
+        if self.connection is None:
+            raise RuntimeError(_ABSENT)
+        return self.connection
 
     @property
     def tx(self) -> UnitOfWork:
@@ -110,5 +112,5 @@ class Effect:
 
 def _given(value: T | None) -> T:
     if value is None:
-        raise RuntimeError("the operation asked for what its kind of call does not have")
+        raise RuntimeError(_ABSENT)
     return value

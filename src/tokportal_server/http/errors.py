@@ -117,6 +117,13 @@ class UnknownFieldError(ApiError):
     status = 400
 
 
+class OptionNotOfferedError(ApiError):
+    """The body asks for an option that newer clients know and this server does not offer."""
+
+    code = "OPTION_NOT_OFFERED"
+    status = 400
+
+
 class UnknownParameterError(ApiError):
     """The query has parameters that do not exist; ``details.parameters`` lists them."""
 

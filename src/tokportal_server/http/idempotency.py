@@ -22,6 +22,7 @@ from tokportal_server.http.errors import (
     IdempotencyKeyReusedError,
     InvalidIdempotencyKeyError,
 )
+from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection, Database
 
 KEPT = timedelta(hours=24)
@@ -33,18 +34,18 @@ _LONGEST_KEY = 255
 
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
 FIND = """
-SELECT fingerprint, status, body, content_type, lease_token, lease_until > now() AS leased
+SELECT fingerprint, status, body, content_type, sealed, api_key_id
   FROM idempotency_keys
  WHERE workspace_id = $1 AND key = $2 AND (expires_at > now() OR lease_until > now())
 """
 STORE = """
 INSERT INTO idempotency_keys AS k (workspace_id, key, fingerprint, api_key_id, status, body,
-                                   content_type, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8)
+                                   content_type, sealed, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9)
 ON CONFLICT (workspace_id, key) DO UPDATE
    SET fingerprint = excluded.fingerprint, api_key_id = excluded.api_key_id,
        status = excluded.status, body = excluded.body, content_type = excluded.content_type,
-       expires_at = excluded.expires_at, created_at = now(), lease_token = NULL, lease_until = NULL
+       sealed = excluded.sealed, expires_at = excluded.expires_at, created_at = now(), lease_token = NULL, lease_until = NULL
 """
 LEASE = """
 INSERT INTO idempotency_keys AS k (workspace_id, key, fingerprint, api_key_id, lease_token,
@@ -77,6 +78,13 @@ class Keyed:
     key: str
     fingerprint: bytes
     keep: timedelta
+    # Answers that hold secrets are stored sealed, and replayed to the same API key alone.
+    vault: Vault | None = None
+
+    @property
+    def context(self) -> str:
+        """What binds a sealed answer to its row."""
+        return f"idempotency:{self.workspace_id}:{self.key}"
 
     @property
     def lock(self) -> int:
@@ -121,17 +129,22 @@ async def replay(conn: Connection, keyed: Keyed) -> Rendered | None:
     row = await conn.fetchrow(FIND, keyed.workspace_id, keyed.key)
     if row is None:
         return None
-    if row["fingerprint"] != keyed.fingerprint:
+    anothers = row["sealed"] and row["api_key_id"] != keyed.api_key_id
+    if anothers or row["fingerprint"] != keyed.fingerprint:
         raise IdempotencyKeyReusedError(
             "This Idempotency-Key was used for a different request (method, path, query, body or"
-            " X-TokPortal-Stale-Dates). Use a new key for a new request.",
+            " X-TokPortal-Stale-Dates; for answers with secrets also the API key). Use a new key"
+            " for a new request.",
             details={"idempotency_key": keyed.key},
         )
     if row["status"] is None:
         raise _in_progress(keyed)
+    body: bytes = row["body"]
+    if row["sealed"] and keyed.vault is not None:
+        body = keyed.vault.open(body, context=keyed.context)
     return Rendered(
         row["status"],
-        row["body"],
+        body,
         row["content_type"] or JSON,
         headers={"Idempotent-Replayed": "true"},
     )
@@ -139,6 +152,9 @@ async def replay(conn: Connection, keyed: Keyed) -> Rendered | None:
 
 async def store(conn: Connection, keyed: Keyed, rendered: Rendered) -> None:
     """Store an answer, in the transaction of the effects that it reports."""
+    body = rendered.body
+    if keyed.vault is not None:
+        body = keyed.vault.seal(body, context=keyed.context)
     await conn.execute(
         STORE,
         keyed.workspace_id,
@@ -146,8 +162,9 @@ async def store(conn: Connection, keyed: Keyed, rendered: Rendered) -> None:
         keyed.fingerprint,
         keyed.api_key_id,
         rendered.status,
-        rendered.body,
+        body,
         rendered.content_type,
+        keyed.vault is not None,
         keyed.keep,
     )
 

@@ -24,7 +24,7 @@ from tokportal_server.http.openapi_parts import (
     RATE_HEADERS,
     REQUEST_HEADERS,
 )
-from tokportal_server.http.registry import Operation
+from tokportal_server.http.registry import BASE_PATH, Operation
 from tokportal_server.lib.db import ServiceUnavailableError
 from tokportal_server.lib.errors import ApiError
 
@@ -38,7 +38,10 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     schemas, components = _schemas(ordered)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for operation in ordered:
-        paths[operation.path][operation.method.lower()] = _operation(operation, schemas)
+        item = paths[operation.path]
+        item[operation.method.lower()] = _operation(operation, schemas)
+        if operation.base_path != BASE_PATH:
+            item["servers"] = [{"url": operation.base_path}]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -48,7 +51,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "x-server-version": __version__,
         },
-        "servers": [{"url": "/api/ext"}],
+        "servers": [{"url": BASE_PATH}],
         "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in ordered)],
         "paths": dict(paths),
         "components": {
@@ -93,7 +96,7 @@ def _operation(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": operation.summary,
         "description": operation.description,
-        "parameters": _parameters(operation, schemas),
+        "parameters": _parameters(operation),
         "responses": _responses(operation, schemas),
         "security": [] if operation.public else [{"ApiKey": []}],
     }
@@ -106,7 +109,7 @@ def _operation(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     return entry
 
 
-def _parameters(operation: Operation, schemas: dict[Any, Any]) -> list[dict[str, Any]]:
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {
             "name": name,
@@ -123,10 +126,20 @@ def _parameters(operation: Operation, schemas: dict[Any, Any]) -> list[dict[str,
         properties = hints[operation.query.__name__]["properties"]
         for name, schema in properties.items():
             _tidy(schema)
-            found.append({"name": name, "in": "query", "required": False, "schema": schema})
+            found.append(
+                {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+            )
     if operation.mutating:
         found += [{"$ref": f"#/components/parameters/{name}"} for name in REQUEST_HEADERS]
     return found
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Give a parameter's schema without the null that stands for "not given" in our structs."""
+    if "anyOf" not in schema:
+        return schema
+    given = [option for option in schema["anyOf"] if option != {"type": "null"}]
+    return given[0] if len(given) == 1 else {"anyOf": given}
 
 
 def _request_body(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any] | None:

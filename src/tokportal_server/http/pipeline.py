@@ -63,7 +63,8 @@ class Pipeline:
     async def run(self, request: AnyRequest) -> Rendered:
         """Answer a request, or raise the ApiError that refuses it."""
         headers = dict(request.scope["headers"])
-        limits: dict[str, str] = request.scope["tokportal_headers"]
+        scope: Any = request.scope
+        limits: dict[str, str] = scope["tokportal_headers"]
         if self.operation.public:
             return await self._run_public(request, headers)
         if self.operation.mutating:
@@ -72,50 +73,46 @@ class Pipeline:
             check_scope(caller, self.operation.method)
             if self.operation.form:
                 return await self._run_form(request, headers, caller)
-            return await self._run_write(request, headers, caller)
+            raw = await _read_body(request, headers, self.ports.settings.json_body_max_bytes)
+            call = self._call(request, headers, caller)
+            if self.operation.effects:
+                return await self._run_effect(
+                    request, call, raw, lambda: self._arguments(request, raw)
+                )
+            return await self._run_write(request, call, raw)
         async with self.ports.database.connection() as conn:
             caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
             check_scope(caller, self.operation.method)
-            call = self._call(request, headers)
-            call.caller, call.connection = caller, conn
+            call = self._call(request, headers, caller)
+            call.connection = conn
             arguments = self._query_arguments(request)
             return answers.render(await self.operation.handler(call, **arguments))
 
     async def _run_public(self, request: AnyRequest, headers: dict[bytes, bytes]) -> Rendered:
         async with self.ports.database.connection() as conn:
-            call = self._call(request, headers)
-            call.caller = await recognise(conn, headers.get(b"x-api-key"), self.ports.settings)
+            caller = await recognise(conn, headers.get(b"x-api-key"), self.ports.settings)
+            call = self._call(request, headers, caller)
             call.connection = conn
             arguments = self._query_arguments(request)
             return answers.render(await self.operation.handler(call, **arguments))
 
     # Writes in one transaction.
 
-    async def _run_write(
-        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller
-    ) -> Rendered:
-        raw = await _read_body(request, headers, self.ports.settings.json_body_max_bytes)
-        dry_run = _wants_dry_run(headers)
-        keyed = None if dry_run else self._keyed(request, headers, caller, raw)
+    async def _run_write(self, request: AnyRequest, call: Call, raw: bytes) -> Rendered:
+        keyed = None if call.dry_run else self._keyed(request, call.headers, call.who, raw)
         if keyed is None:
-            return await self._write_once(request, headers, caller, raw, None, dry_run=dry_run)
+            return await self._write_once(request, call, raw, None)
         patience = idempotency.Patience(keyed)
         while True:
             try:
-                return await self._write_once(request, headers, caller, raw, keyed, dry_run=False)
+                return await self._write_once(request, call, raw, keyed)
             except idempotency.StillRunning:
                 await patience.wait()
 
     async def _write_once(
-        self,
-        request: AnyRequest,
-        headers: dict[bytes, bytes],
-        caller: Caller,
-        raw: bytes,
-        keyed: idempotency.Keyed | None,
-        *,
-        dry_run: bool,
+        self, request: AnyRequest, call: Call, raw: bytes, keyed: idempotency.Keyed | None
     ) -> Rendered:
+        caller, dry_run = call.who, call.dry_run
         async with self.ports.database.connection() as conn:
             balance = 0
             async with unit_of_work(
@@ -125,9 +122,8 @@ class Pipeline:
                     await idempotency.lock(conn, keyed)
                     if (stored := await idempotency.replay(conn, keyed)) is not None:
                         return stored
-                call = self._call(request, headers)
-                call.caller, call.work, call.dry_run = caller, work, dry_run
-                arguments = self._query_arguments(request) | self._body_arguments(raw)
+                call.work = work
+                arguments = self._arguments(request, raw)
                 if dry_run:
                     balance = await self.ports.balance(conn, caller.workspace_id, caller.now)
                 answer: Answer = await self.operation.handler(call, **arguments)
@@ -136,52 +132,56 @@ class Pipeline:
                     await idempotency.store(conn, keyed, rendered)
             return answers.render_dry_run(answer, balance=balance) if dry_run else rendered
 
-    # Forms: the file first, then its effects outside, then one transaction.
+    # Effects outside the database first, then one transaction that records them.
 
     async def _run_form(
         self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller
     ) -> Rendered:
         if self.form_limits is None:
             raise RuntimeError(f"{self.operation.operation_id} takes a form without limits")
-        boundary = boundary_of(headers.get(b"content-type", b"").decode("latin-1"))
-        dry_run = _wants_dry_run(headers)
         async with receive(
             request.stream(),
-            boundary,
+            boundary_of(headers.get(b"content-type", b"").decode("latin-1")),
             directory=self.ports.settings.home / "incoming",
             max_bytes=self.form_limits.max_bytes,
             too_large=self.form_limits.too_large,
         ) as upload:
+            call = self._call(request, headers, caller)
+            call.upload = upload
             digest = repr(sorted(upload.fields.items())).encode() + upload.sha256.encode()
-            keyed = None if dry_run else self._keyed(request, headers, caller, digest)
-            if keyed is None:
-                return await self._finish_form(
-                    request, headers, caller, upload, keyed, None, dry_run=dry_run
-                )
-            async with idempotency.leased(self.ports.database, keyed) as held:
-                if isinstance(held, Rendered):
-                    return held
-                return await self._finish_form(
-                    request, headers, caller, upload, keyed, held, dry_run=False
-                )
 
-    async def _finish_form(
+            def arguments() -> dict[str, Any]:
+                refuse(list(unstorable_text({**upload.fields, "file": upload.filename})))
+                return {}
+
+            return await self._run_effect(request, call, digest, arguments)
+
+    async def _run_effect(
         self,
         request: AnyRequest,
-        headers: dict[bytes, bytes],
-        caller: Caller,
-        upload: Upload,
+        call: Call,
+        content: bytes,
+        arguments: Callable[[], dict[str, Any]],
+    ) -> Rendered:
+        """Hold the idempotency key by a lease while the work outside is done."""
+        keyed = None if call.dry_run else self._keyed(request, call.headers, call.who, content)
+        if keyed is None:
+            return await self._finish_effect(call, arguments(), None, None)
+        async with idempotency.leased(self.ports.database, keyed) as held:
+            if isinstance(held, Rendered):
+                return held
+            return await self._finish_effect(call, arguments(), keyed, held)
+
+    async def _finish_effect(
+        self,
+        call: Call,
+        arguments: dict[str, Any],
         keyed: idempotency.Keyed | None,
         lease: idempotency.Lease | None,
-        *,
-        dry_run: bool,
     ) -> Rendered:
-        refuse(list(unstorable_text({**upload.fields, "file": upload.filename})))
-        call = self._call(request, headers)
-        call.caller, call.upload, call.dry_run = caller, upload, dry_run
-        effect: Effect = await self.operation.handler(call)
+        effect: Effect = await self.operation.handler(call, **arguments)
         try:
-            return await self._record(effect, caller, keyed, lease, dry_run=dry_run)
+            return await self._record(effect, call, keyed, lease)
         except BaseException:
             await asyncio.shield(effect.undo())
             raise
@@ -189,12 +189,11 @@ class Pipeline:
     async def _record(
         self,
         effect: Effect,
-        caller: Caller,
+        call: Call,
         keyed: idempotency.Keyed | None,
         lease: idempotency.Lease | None,
-        *,
-        dry_run: bool,
     ) -> Rendered:
+        caller, dry_run = call.who, call.dry_run
         async with self.ports.database.connection() as conn:
             balance = 0
             async with unit_of_work(
@@ -212,15 +211,21 @@ class Pipeline:
 
     # The parts of a call.
 
-    def _call(self, request: AnyRequest, headers: dict[bytes, bytes]) -> Call:
+    def _call(
+        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller | None
+    ) -> Call:
         refuse(list(unstorable_text(dict(request.path_params))))
         return Call(
             ports=self.ports,
             path=dict(request.path_params),
             headers=headers,
-            operation_id=self.operation.operation_id,
             base_url=self.base_url,
+            caller=caller,
+            dry_run=self.operation.mutating and _wants_dry_run(headers),
         )
+
+    def _arguments(self, request: AnyRequest, raw: bytes) -> dict[str, Any]:
+        return self._query_arguments(request) | self._body_arguments(raw)
 
     def _query_arguments(self, request: AnyRequest) -> dict[str, Any]:
         raw: bytes = request.scope["query_string"]
@@ -257,6 +262,7 @@ class Pipeline:
             keep=idempotency.KEPT_WITH_CREDITS
             if self.operation.moves_credits
             else idempotency.KEPT,
+            vault=self.ports.vault if self.operation.idempotency == "sealed" else None,
         )
 
 

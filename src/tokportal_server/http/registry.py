@@ -15,6 +15,8 @@ from typing import Any, Literal, cast, get_type_hints
 from tokportal_server.http.errors import NotImplementedYetError
 from tokportal_server.lib.errors import ApiError
 
+BASE_PATH = "/api/ext"
+
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Any]]
 Errors = tuple[type[ApiError], ...]
@@ -31,7 +33,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation: where it is, what it takes, what it gives, how it can refuse."""
+    """One operation: where it is, what it takes, what it gives, how it can refuse.
+
+    ``effects`` marks one that works outside the database first and returns an ``Effect``.
+    """
 
     operation_id: str
     method: Method
@@ -52,8 +57,14 @@ class Operation:
     moves_credits: bool = False
     siblings: Any = None
     idempotency: IdempotencyPolicy = "standard"
-    beyond_reference: bool = False
+    effects: bool = False
+    base_path: str = BASE_PATH
     built: bool = True
+
+    @property
+    def beyond_reference(self) -> bool:
+        """Whether this is an addition of ours, under a base path of its own."""
+        return self.base_path != BASE_PATH
 
     @property
     def mutating(self) -> bool:

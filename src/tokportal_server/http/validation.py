@@ -10,7 +10,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, runtime_checkable
+from typing import (
+    Any,
+    Literal,
+    NoReturn,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    runtime_checkable,
+)
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -18,6 +27,7 @@ from msgspec.structs import FieldInfo
 
 from tokportal_server.http.errors import (
     MalformedJsonError,
+    OptionNotOfferedError,
     UnknownFieldError,
     UnknownParameterError,
     ValidationError,
@@ -99,15 +109,20 @@ def decode_body(kind: type[T], raw: bytes) -> T:
         UnknownFieldError: nothing is wrong but fields that do not exist.
         ValidationError: fields are missing, wrong, unknown or contradict each other.
     """
+    value: T
     try:
         value = _decoder(kind).decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _explain(kind, _any_json(raw))
+        value = _explain(kind, _any_json(raw))
     if b"\\u0000" in raw:
         refuse(list(unstorable_text(msgspec.json.decode(raw))))
+    _refuse_broken_rules(value)
+    return value
+
+
+def _refuse_broken_rules(value: object) -> None:
     if isinstance(value, HasRules):
         refuse(list(value.problems()))
-    return value
 
 
 def _any_json(raw: bytes) -> Any:
@@ -127,9 +142,15 @@ def _refuse_constant(name: str) -> None:
 
 
 def _explain(kind: type[T], document: Any) -> T:
-    """Collect every problem of a document that the strict decode refused."""
+    """Collect every problem of a document that the strict decode refused.
+
+    Options that newer clients know and nobody asked for here are dropped; then the rest may pass.
+    """
     if not isinstance(document, dict):
         refuse([Problem("body", "must be a JSON object")])
+    if foreign := _foreign_options(kind, document):
+        known: T = decode_body(kind, msgspec.json.encode(_without(document, foreign)))
+        return known
     problems, unknown = check_fields(kind, document)
     if unknown and not problems:
         names = ", ".join(unknown)
@@ -141,6 +162,26 @@ def _explain(kind: type[T], document: Any) -> T:
     refuse(problems)
     # Only a document that Python's parser accepts and msgspec does not gets here.
     raise MalformedJsonError("The body is not valid JSON. Send one JSON object encoded as UTF-8.")
+
+
+def _foreign_options(kind: type[msgspec.Struct], document: Mapping[str, Any]) -> list[str]:
+    """Find fields whose names begin as ``kind.not_offered`` says; refuse those that ask for it.
+
+    Raises:
+        OptionNotOfferedError: one of them is not neutral (contract section 1).
+    """
+    prefixes: tuple[str, ...] = getattr(kind, "not_offered", ())
+    found = [name for name in document if prefixes and name.startswith(prefixes)]
+    if asked := [name for name in found if document[name] not in (None, False, 0, "", [])]:
+        raise OptionNotOfferedError(
+            f"{asked[0]}: this server does not offer it. Leave it out.",
+            details={"fields": asked},
+        )
+    return found
+
+
+def _without(document: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in names}
 
 
 def _known(kind: type[msgspec.Struct]) -> list[str]:

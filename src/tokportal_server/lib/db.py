@@ -53,6 +53,17 @@ def unavailable(reason: str) -> ServiceUnavailableError:
     )
 
 
+def existing(row: asyncpg.Record | None) -> asyncpg.Record:
+    """Give a row that must be there.
+
+    Raises:
+        LookupError: it is not, which a foreign key or a lock should have ruled out.
+    """
+    if row is None:
+        raise LookupError("a row that must exist does not")
+    return row
+
+
 async def prepare_connection(connection: Connection) -> None:
     """Teach a new connection that ``json`` and ``jsonb`` columns are Python values."""
     for name in ("json", "jsonb"):

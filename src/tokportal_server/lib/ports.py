@@ -12,7 +12,7 @@ from uuid import UUID
 
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection, Database
-from tokportal_server.lib.outbound import Outbound
+from tokportal_server.lib.outbound import OutboundPolicy, OutboundPort
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.storage import ObjectStore
 
@@ -27,6 +27,7 @@ class Ports:
     settings: Settings
     database: Database
     storage: ObjectStore
-    outbound: Outbound
+    outbound: OutboundPort
+    outbound_policy: OutboundPolicy
     vault: Vault
     balance: BalanceReader

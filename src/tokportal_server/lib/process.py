@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_DELAY_SECONDS = 1.0
 _MAX_DELAY_SECONDS = 30.0
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 def die_with_parent(number: signal.Signals = signal.SIGTERM, *, parent: int | None = None) -> None:

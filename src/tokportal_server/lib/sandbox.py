@@ -11,13 +11,15 @@ when they do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from weakref import WeakKeyDictionary
 
 from tokportal_server.lib import sandbox_child
@@ -69,8 +71,8 @@ async def run_limited(
     with FFmpeg loaded). Whatever happens, cancellation included, the child and everything it
     started in its process group are gone when this returns or raises.
 
-    Raises SandboxKilledError when a limit was met or the child crashed, and SandboxFailedError when the
-    module itself failed.
+    Raises SandboxKilledError when a limit was met or the child crashed, and SandboxFailedError
+    when the module itself failed.
     """
     limits = {
         "root": str(_PACKAGE_ROOT),
@@ -80,39 +82,54 @@ async def run_limited(
         "max_file_bytes": max_file_bytes,
     }
     command = [sys.executable, "-I", sandbox_child.__file__, json.dumps(limits), module, *args]
-    async with _slot():
+    async with _slot(), _pipe() as (out, answer), _pipe() as (err, complaints):
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=out,
+            stderr=err,
             env=_ENVIRONMENT,
             cwd="/",
             start_new_session=True,
         )
         try:
+            # While these ends are open here, the readers would never see the child's end.
+            out.close()
+            err.close()
             async with asyncio.timeout(wall_seconds):
-                stdout, stderr = await _collect(process, max_output)
+                stdout, stderr, status = await asyncio.gather(
+                    _read_all(answer, max_output), _read_tail(complaints), process.wait()
+                )
         except TimeoutError:
             raise SandboxKilledError("time") from None
         finally:
             await _end(process)
-    return _verdict(module, process.returncode, stdout, stderr)
+    return _verdict(module, status, stdout, stderr)
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[BinaryIO, asyncio.StreamReader]]:
+    """Give the writing end of a pipe and a reader of the other; both are closed at the end.
+
+    asyncio's own pipes make ``wait`` wait until they are read to the end, which never happens
+    once nobody reads a full one, or while a stray grandchild keeps one open.
+    """
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    with os.fdopen(write_end, "wb", 0) as writing:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", 0)
+        )
+        try:
+            yield writing, reader
+        finally:
+            transport.close()
 
 
 def _slot() -> asyncio.Semaphore:
     """Give this event loop's limit on children at work (a semaphore belongs to one loop)."""
     loop = asyncio.get_running_loop()
     return _slots.setdefault(loop, asyncio.Semaphore(max(2, os.cpu_count() or 1)))
-
-
-async def _collect(process: asyncio.subprocess.Process, max_output: int) -> tuple[bytes, bytes]:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    stdout, stderr, _ = await asyncio.gather(
-        _read_all(process.stdout, max_output), _read_tail(process.stderr), process.wait()
-    )
-    return stdout, stderr
 
 
 async def _read_all(stream: asyncio.StreamReader, limit: int) -> bytes:
@@ -135,26 +152,24 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill the child's process group unless the child was reaped already, and reap it."""
     if process.returncode is None:
         # Until it is reaped its id cannot be another's, so the group is certainly ours.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         await process.wait()
 
 
-def _verdict(module: str, status: int | None, stdout: bytes, stderr: bytes) -> bytes:
+def _verdict(module: str, status: int, stdout: bytes, stderr: bytes) -> bytes:
     if status == 0:
         return stdout
-    if status is None or status > 0:
+    if status > 0:
         if status == sandbox_child.OUT_OF_MEMORY:
             raise SandboxKilledError("memory")
-        raise SandboxFailedError(module, status or 0, stderr.decode(errors="replace"))
+        raise SandboxFailedError(module, status, stderr.decode(errors="replace"))
     raise SandboxKilledError(_REASON_OF_SIGNAL.get(-status, "crash"))
 
 
 _REASON_OF_SIGNAL: dict[int, Reason] = {
     signal.SIGXCPU: "cpu",
     signal.SIGALRM: "time",
-    # We kill only before _collect returns, so this one came from the kernel's memory killer.
+    # We kill only before the answer is complete, so this one came from the kernel's memory killer.
     signal.SIGKILL: "memory",
 }

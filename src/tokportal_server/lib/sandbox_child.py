@@ -1,13 +1,17 @@
 """The first code of a sandboxed child: set the limits, then become the wanted module.
 
-Run as a file by ``tokportal_server.lib.sandbox``, never imported by the child's own code: the
-limits must stand before anything larger than this is loaded, and setting them here instead of in
-a ``preexec_fn`` keeps the parent's fork safe beside its threads.
+Run as a file by ``tokportal_server.lib.sandbox``: the limits must stand before the module, its
+packages or any decoder is loaded, and setting them here instead of in a ``preexec_fn`` keeps the
+parent's fork safe beside its threads.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import resource
+import runpy
+import signal
 import sys
 
 OUT_OF_MEMORY = 77
@@ -15,9 +19,6 @@ OUT_OF_MEMORY = 77
 
 
 def _limit(limits: dict[str, float]) -> None:
-    import resource
-    import signal
-
     cpu = int(limits["cpu_seconds"])
     memory = int(limits["memory_bytes"])
     file_size = int(limits["max_file_bytes"])
@@ -34,9 +35,6 @@ def _limit(limits: dict[str, float]) -> None:
 
 def main() -> None:
     """Read the limits (JSON, first argument) and run the module (second) with the others."""
-    import json
-    import runpy
-
     limits = json.loads(sys.argv[1])
     root = limits.pop("root")
     module = sys.argv[2]

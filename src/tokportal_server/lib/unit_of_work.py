@@ -24,9 +24,12 @@ INSERT INTO journal (workspace_id, kind, object_id, root_id, from_status, to_sta
                      actor_kind, actor_id, reason, at)
 SELECT $1, r.kind, r.object_id, r.root_id, r.from_status, r.to_status,
        r.actor_kind, r.actor_id, r.reason, r.at
-  FROM jsonb_to_recordset($2::jsonb) WITH ORDINALITY
-       AS r(kind text, object_id uuid, root_id uuid, from_status text, to_status text,
-            actor_kind text, actor_id uuid, reason text, at timestamptz, n bigint)
+  FROM ROWS FROM (jsonb_to_recordset($2::jsonb)
+                  AS (kind text, object_id uuid, root_id uuid, from_status text, to_status text,
+                      actor_kind text, actor_id uuid, reason text, at timestamptz))
+       WITH ORDINALITY AS r(kind, object_id, root_id, from_status, to_status, actor_kind, actor_id,
+                            reason, at, n)
+ ORDER BY r.n
 """
 COUNT = """
 INSERT INTO counters AS c (workspace_id, kind, status, n)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncpg
+
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.orders.states import SLOT
 
 
 class BundleNotFoundError(ApiError):
@@ -72,4 +75,31 @@ def bundle_not_found(bundle_id: object) -> BundleNotFoundError:
     """Give the 404 for a bundle."""
     return BundleNotFoundError(
         f"No bundle {bundle_id} in this workspace. GET /bundles lists those there are."
+    )
+
+
+def bundle_status_refused(bundle: asyncpg.Record, wanted: str) -> BundleStatusError:
+    """Give the 409 for a bundle in the wrong status; ``wanted`` says what would be right."""
+    return BundleStatusError(
+        f"Bundle {bundle['id']} is {bundle['status']}; this needs {wanted}.",
+        details={"current_status": bundle["status"]},
+    )
+
+
+def profile_status_refused(profile: asyncpg.Record, allowed: list[str]) -> AccountStatusError:
+    """Give the 409 for a profile in the wrong status."""
+    return AccountStatusError(
+        f"The profile of bundle {profile['bundle_id']} is {profile['status']}; this needs"
+        f" {' or '.join(allowed)}.",
+        details={"current_status": profile["status"], "allowed_from": allowed},
+    )
+
+
+def slot_transition_refused(slot: asyncpg.Record, target: str) -> SlotTransitionError:
+    """Give the 409 for a slot that cannot become ``target`` now."""
+    allowed = SLOT.allowed_from(target)
+    return SlotTransitionError(
+        f"Slot {slot['position']} is {slot['status']}; it can become {target} from"
+        f" {' or '.join(allowed)}.",
+        details={"current_status": slot["status"], "allowed_from": allowed},
     )

@@ -111,9 +111,7 @@ SLOT = Machine(
             "customer asks for corrections",
         ),
         Transition("pending_corrections", "in_review", "video.in_review", "manager resubmits"),
-        Transition(
-            "in_review", "finalized", "video.finalized", "automatically, customer, or 72 h"
-        ),
+        Transition("in_review", "finalized", "video.finalized", "automatically, customer, or 72 h"),
         *(
             Transition(source, "cancelled", None, "bundle or slot is cancelled")
             for source in (

@@ -1,7 +1,7 @@
 """Sandboxed child: decode one image and write it anew, holding nothing but its pixels.
 
 Started by ``uploads.probe`` with ``{source, target, kind, max_pixels, max_side}``. Answers
-``{content_type, width, height}``; the size is that of the written file, orientation applied.
+``{content_type, width, height, size_bytes}`` of the written file.
 
 1. The size is read from the header and refused before a pixel is decoded.
 2. The one format that was sniffed is decoded; no other decoder is tried.
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageSequence
+from PIL import Image, ImageCms, ImageSequence
 
 from tokportal_server.uploads.decoding import RefusedError, answer, unreadable
 from tokportal_server.uploads.image_size import ImageSize, gif_size, webp_size
@@ -71,8 +71,14 @@ def normalise(request: dict[str, Any]) -> dict[str, Any]:
             raise unreadable(cause) from cause
     with Path(request["target"]).open("wb") as target:
         _encode(frames, written_as, target)
+        size_bytes = target.tell()
     width, height = frames[0].size
-    return {"content_type": written_as, "width": width, "height": height}
+    return {
+        "content_type": written_as,
+        "width": width,
+        "height": height,
+        "size_bytes": size_bytes,
+    }
 
 
 def _decode(
@@ -95,9 +101,9 @@ def _decode(
 def _load_decoder(kind: str) -> None:
     """Register the formats that Pillow would otherwise look for by loading all of its own."""
     if kind == "image/webp":
-        from PIL import WebPImagePlugin  # noqa: F401
+        from PIL import WebPImagePlugin  # noqa: F401, PLC0415 - only where it is needed
     elif kind == "image/heic":
-        import pillow_heif
+        import pillow_heif  # noqa: PLC0415 - as above
 
         pillow_heif.options.DECODE_THREADS = 1
         pillow_heif.register_heif_opener(thumbnails=False)
@@ -148,25 +154,19 @@ def _finish(image: Image.Image, written_as: str) -> Image.Image:
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Apply a colour profile so that it can be dropped; a damaged one is only dropped."""
-    from PIL import ImageCms
-
     if image.mode not in {"L", "RGB", "RGBA", "CMYK"}:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
-        return _convert_profile(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+        described = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, described, srgb, outputMode=mode)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
-
-
-def _convert_profile(image: Image.Image, profile: Any) -> Image.Image:
-    from PIL import ImageCms
-
-    mode = "RGBA" if image.mode == "RGBA" else "RGB"
-    converted = ImageCms.profileToProfile(
-        image, profile, ImageCms.createProfile("sRGB"), outputMode=mode
-    )
-    assert converted is not None
-    converted.info = {k: v for k, v in converted.info.items() if k != "icc_profile"}
+    if converted is None:
+        return image
+    # The conversion notes the new profile, which the encoders would write.
+    converted.info.pop("icc_profile", None)
     return converted
 
 

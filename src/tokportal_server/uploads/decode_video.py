@@ -4,9 +4,10 @@ Started by ``uploads.probe`` with ``{source, kind, max_seconds, max_side}``. Ans
 ``{content_type, width, height, duration_seconds, has_audio}``; the size is as displayed, the
 rotation that phones record applied.
 
-1. The demuxer is the sniffed type's, and it can open nothing but the bytes it is given.
-2. The first frame of the video stream is decoded, with an allow-listed decoder.
-3. All of the stream's packets are read, not decoded: a header may promise more than the file
+1. The container's outermost sizes must fit into the file.
+2. The demuxer is the sniffed type's, and it can open nothing but the bytes it is given.
+3. The first frame of the video stream is decoded, with an allow-listed decoder.
+4. All of the stream's packets are read, not decoded: a header may promise more than the file
    holds, or less than it plays.
 """
 
@@ -16,7 +17,7 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -25,6 +26,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tokportal_server.uploads.decoding import RefusedError, answer, unreadable
+from tokportal_server.uploads.truncation import ENDS_EARLY
 
 _DEMUXER_OF = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
 _DECODERS = "h264,hevc,mpeg4,prores,vp8,vp9,libdav1d,av1"
@@ -35,6 +37,9 @@ _FIRST_PACKETS = 300
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Decode the first frame of ``source`` and read it to its end; raises RefusedError."""
     with Path(request["source"]).open("rb") as source:
+        if ENDS_EARLY[request["kind"]](source):
+            raise _incomplete()
+        source.seek(0)
         try:
             with _open(source, request["kind"]) as container:
                 return _measure(container, request)
@@ -44,7 +49,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
             raise unreadable(cause) from cause
 
 
-def _open(source: Any, kind: str) -> InputContainer:
+def _open(source: BinaryIO, kind: str) -> InputContainer:
     container: InputContainer = av.open(
         source,
         mode="r",
@@ -117,11 +122,7 @@ def _check_duration(seconds: float, max_seconds: int) -> None:
 
 
 def _whole_packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """Read the stream's packets; raises RefusedError where the file ends before its last one."""
-    # A file cut between two packets ends like a whole one, but its index reaches further.
-    indexed = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-    if indexed > container.size:
-        raise _incomplete()
+    """Read the stream's packets; raises RefusedError at one that the file's end has cut."""
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise _incomplete()

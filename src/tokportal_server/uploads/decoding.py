@@ -40,4 +40,4 @@ def answer(decode: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         result = decode(json.loads(sys.argv[-1]))
     except RefusedError as refusal:
         result = refusal.answer
-    print(json.dumps(result))
+    sys.stdout.write(json.dumps(result))

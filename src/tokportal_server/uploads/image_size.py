@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
+_VP8L_SIGNATURE = b"\x2f"
+_VP8_START_CODE = b"\x9d\x01\x2a"
+
 
 class ImageSize(NamedTuple):
     """Width and height in pixels of everything the frames cover, and how many frames."""
@@ -23,16 +26,17 @@ def webp_size(file: BinaryIO) -> ImageSize:
 
     Raises ValueError when the header is none. Source: RFC 9649, sections 2.5 to 2.7 and 3.4.
     """
-    head = file.read(30)
+    # A lossless image may be 25 bytes long in all; the other two headers need 30.
+    head = _take(file, 25) + file.read(5)
     chunk, body = head[12:16], head[20:]
-    if chunk == b"VP8X" and len(body) == 10:
+    if chunk == b"VP8X":
         width = int.from_bytes(body[4:7], "little") + 1
         height = int.from_bytes(body[7:10], "little") + 1
         return ImageSize(width, height, 2 if body[0] & 0x02 else 1)
-    if chunk == b"VP8L" and len(body) >= 5 and body[0] == 0x2F:
+    if chunk == b"VP8L" and body.startswith(_VP8L_SIGNATURE):
         bits = int.from_bytes(body[1:5], "little")
         return ImageSize((bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1, 1)
-    if chunk == b"VP8 " and len(body) == 10 and body[3:6] == b"\x9d\x01\x2a":
+    if chunk == b"VP8 " and body[3:6] == _VP8_START_CODE:
         width = int.from_bytes(body[6:8], "little") & 0x3FFF
         height = int.from_bytes(body[8:10], "little") & 0x3FFF
         return ImageSize(width, height, 1)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,17 @@ class MediaLimits:
     image_max_bytes: int = 20_000_000
     image_max_pixels: int = 50_000_000
     image_max_side: int = 16384
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    """Give the limits that the operator chose."""
+    return MediaLimits(
+        video_max_bytes=settings.video_max_bytes,
+        video_max_seconds=settings.video_max_seconds,
+        image_max_bytes=settings.image_max_bytes,
+        image_max_pixels=settings.image_max_pixels,
+        image_max_side=settings.image_max_side,
+    )
 
 
 class FileTooLargeError(ApiError):

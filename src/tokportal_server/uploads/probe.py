@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,7 +26,7 @@ from tokportal_server.uploads.sniff import SNIFFED_BYTES, MediaType, sniff
 # The dearest image within the default limits takes 1.0 GB of address space and 7 seconds of
 # processor time (decision 0002).
 _MEMORY_BYTES = 1280 << 20
-_CPU_SECONDS = 8
+_CPU_SECONDS = 9
 # Processor time tells a bomb. Wall time only tells a machine that has too much to do, so it is
 # generous, and a large video, which is read to its end, gets what a slow disk needs on top.
 _WALL_SECONDS = 30.0
@@ -68,10 +68,12 @@ class _Refusal(msgspec.Struct):
     details: dict[str, Any]
 
 
-class _Picture(msgspec.Struct):
-    content_type: str
-    width: int
-    height: int
+class _Source(NamedTuple):
+    """A file that may be decoded: its absolute path, sniffed type and size in bytes."""
+
+    path: str
+    kind: MediaType
+    size: int
 
 
 _Answer = TypeVar("_Answer")
@@ -95,18 +97,18 @@ _KILLED = {
 async def probe_video(path: Path, *, limits: MediaLimits) -> VideoFacts:
     """Decode the first frame of the file and read it to its end, changing nothing.
 
-    Raises FileTooLargeError, UnsupportedMediaTypeError (an image is none of the videos), VideoTooLongError,
-    MediaUnreadableError, and DecodersBusyError, which is the machine's fault and worth another try.
+    Raises FileTooLargeError, UnsupportedMediaTypeError (an image is none of the videos),
+    VideoTooLongError, MediaUnreadableError, and DecodersBusyError, which is the machine's fault
+    and worth another try.
     """
-    kind = await _kind_of(path, limits.video_max_bytes, video=True)
+    source = await asyncio.to_thread(_examine, path, limits.video_max_bytes, video=True)
     request = {
-        "source": str(path.absolute()),
-        "kind": kind,
+        "source": source.path,
+        "kind": source.kind,
         "max_seconds": limits.video_max_seconds,
         "max_side": limits.video_max_side,
     }
-    size = await asyncio.to_thread(lambda: path.stat().st_size)
-    wall_seconds = _WALL_SECONDS + size / _SLOW_DISK_BYTES_PER_SECOND
+    wall_seconds = _WALL_SECONDS + source.size / _SLOW_DISK_BYTES_PER_SECOND
     return await _decode("decode_video", request, VideoFacts, wall_seconds=wall_seconds)
 
 
@@ -114,43 +116,36 @@ async def normalise_image(path: Path, out_path: Path, *, limits: MediaLimits) ->
     """Write the image to ``out_path`` as its pixels alone: upright, in sRGB, no metadata.
 
     HEIC becomes JPEG; the other types stay. After a refusal ``out_path`` does not exist.
-    Raises FileTooLargeError, UnsupportedMediaTypeError (a video is none of the images; neither are animated
-    PNG and WebP), ImageTooLargeError, MediaUnreadableError and DecodersBusyError.
+    Raises FileTooLargeError, UnsupportedMediaTypeError (a video is none of the images; neither
+    are animated PNG and WebP), ImageTooLargeError, MediaUnreadableError and DecodersBusyError.
     """
-    kind = await _kind_of(path, limits.image_max_bytes, video=False)
+    source = await asyncio.to_thread(_examine, path, limits.image_max_bytes, video=False)
     request = {
-        "source": str(path.absolute()),
-        "target": str(out_path.absolute()),
-        "kind": kind,
+        "source": source.path,
+        "target": str(out_path.absolute()),  # noqa: ASYNC240 - reads no disk
+        "kind": source.kind,
         "max_pixels": limits.image_max_pixels,
         "max_side": limits.image_max_side,
     }
     try:
-        picture = await _decode("decode_image", request, _Picture, wall_seconds=_WALL_SECONDS)
+        return await _decode("decode_image", request, ImageFacts, wall_seconds=_WALL_SECONDS)
     except BaseException:
-        out_path.unlink(missing_ok=True)
+        await asyncio.to_thread(out_path.unlink, missing_ok=True)
         raise
-    size_bytes = await asyncio.to_thread(lambda: out_path.stat().st_size)
-    return ImageFacts(picture.content_type, picture.width, picture.height, size_bytes)
 
 
-async def _kind_of(path: Path, max_bytes: int, *, video: bool) -> MediaType:
-    size, head = await asyncio.to_thread(_size_and_head, path)
+def _examine(path: Path, max_bytes: int, *, video: bool) -> _Source:
+    size = path.stat().st_size
     if size > max_bytes:
         raise file_too_large(max_bytes, size)
-    kind = sniff(head)
+    with path.open("rb") as file:
+        kind = sniff(file.read(SNIFFED_BYTES))
     if kind.is_video is not video:
         wanted = "a video (MP4, MOV, WebM)" if video else "an image (JPEG, PNG, WebP, GIF, HEIC)"
         raise UnsupportedMediaTypeError(
             f"The file is {kind}, but {wanted} is wanted here.", details={"found": str(kind)}
         )
-    return kind
-
-
-def _size_and_head(path: Path) -> tuple[int, bytes]:
-    with path.open("rb") as file:
-        head = file.read(SNIFFED_BYTES)
-    return path.stat().st_size, head
+    return _Source(str(path.absolute()), kind, size)
 
 
 async def _decode(

@@ -29,6 +29,7 @@ class MediaType(StrEnum):
 
     @property
     def is_video(self) -> bool:
+        """Tell videos from images."""
         return self.value.startswith("video/")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokportal_server.lib.db import Connection
+from tokportal_server.lib.db import Connection, existing
 from tokportal_server.workspaces.wire import Country, Platform
 
 LIST_COUNTRIES = "SELECT code, name, enabled_for FROM countries ORDER BY code"
@@ -36,12 +36,5 @@ async def list_platforms(conn: Connection) -> list[Platform]:
 
 
 async def get_platform(conn: Connection, code: str) -> Platform:
-    """Give a platform that a row refers to.
-
-    Raises:
-        LookupError: there is none; a foreign key rules that out for stored codes.
-    """
-    row = await conn.fetchrow(FIND_PLATFORM, code)
-    if row is None:
-        raise LookupError(code)
-    return Platform(**row)
+    """Give a platform that a row, or a checked request, refers to."""
+    return Platform(**existing(await conn.fetchrow(FIND_PLATFORM, code)))

@@ -58,8 +58,7 @@ class Account:
     def run(self, arguments: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
         """Run a program to its end as this account, with its output captured.
 
-        Raises:
-            OSError: it could not be executed (missing, or not reachable for the account).
+        ``OSError``: it could not be executed (missing, or not reachable for the account).
         """
         return subprocess.run(  # noqa: S603 - no shell, and the arguments are ours
             arguments, check=False, capture_output=True, text=True, **self.process_options()
@@ -69,8 +68,7 @@ class Account:
 def account_for(data_dir: Path) -> Account:
     """Choose the account for a data directory, which need not exist yet.
 
-    Raises:
-        EmbeddedPostgresError: root owns the data, or no unprivileged account can be had.
+    ``EmbeddedPostgresError``: root owns the data, or no unprivileged account can be had.
     """
     if os.geteuid() != 0:
         return Account(f"uid {os.geteuid()}", os.geteuid(), os.getegid())

@@ -50,8 +50,7 @@ class Binaries:
 def locate(major: int) -> Binaries:
     """Find the wheel's programs of a major version.
 
-    Raises:
-        EmbeddedPostgresError: the wheel is not installed or does not carry that version.
+    ``EmbeddedPostgresError``: the wheel is not installed or does not carry that version.
     """
     if major not in _FOLDERS:
         raise EmbeddedPostgresError(
@@ -75,9 +74,8 @@ def runnable(major: int, account: Account, directory: Path) -> Binaries:
     A copy is needed when the Python environment lies where the account may not look (as root:
     below /root). It is made once per version of the wheel.
 
-    Raises:
-        EmbeddedPostgresError: the account cannot run them there either.
-        OSError: the copy cannot be written; then nothing of it is left.
+    ``EmbeddedPostgresError``: the account cannot run them there either.
+    ``OSError``: the copy cannot be written; then nothing of it is left.
     """
     installed = locate(major)
     failure = installed.failure_as(account)

@@ -23,9 +23,8 @@ SUPERUSER = "tokportal"
 def ensure(layout: Layout, binaries: Binaries, account: Account, *, sync: bool) -> None:
     """Create the cluster if there is none, else check that these binaries may open it.
 
-    Raises:
-        EmbeddedPostgresError: initdb failed (nothing of it is left), or the existing cluster is
-            of another major version, or its password is lost.
+    ``EmbeddedPostgresError``: initdb failed (nothing of it is left), or the existing cluster is
+    of another major version, or its password is lost.
     """
     for leftover in layout.root.glob("initdb-*"):  # of a start that was killed
         shutil.rmtree(leftover)

@@ -46,8 +46,7 @@ class Endpoint:
     def ask(self) -> Answer:
         """Log in and run one statement.
 
-        Raises:
-            EmbeddedPostgresError: the server does not take our password.
+        ``EmbeddedPostgresError``: the server does not take our password.
         """
         try:
             _in_own_loop(self.dsn(MAINTENANCE_DATABASE), "SELECT 1")
@@ -65,17 +64,23 @@ class Endpoint:
         return Answer.READY
 
     def has_database(self, name: str) -> bool:
-        """Tell whether the database exists."""
-        found = _in_own_loop(
-            self.dsn(MAINTENANCE_DATABASE), "SELECT 1 FROM pg_database WHERE datname = $1", name
-        )
-        return found is not None
+        """Tell whether the database exists.
+
+        ``EmbeddedPostgresError``: the server cannot be asked now.
+        """
+        statement = "SELECT 1 FROM pg_database WHERE datname = $1"
+        try:
+            return _in_own_loop(self.dsn(MAINTENANCE_DATABASE), statement, name) is not None
+        except asyncpg.PostgresError as error:
+            raise EmbeddedPostgresError(
+                f"The server at {self.socket_dir} runs but cannot be asked for its databases: "
+                f"{error}. Close some of its connections, then start again."
+            ) from error
 
     def create_database(self, name: str, template: str | None) -> None:
         """Create a database, empty or as a copy of ``template``.
 
-        Raises:
-            EmbeddedPostgresError: the name is taken, or the template is missing or in use.
+        ``EmbeddedPostgresError``: the name is taken, or the template is missing or in use.
         """
         statement = f"CREATE DATABASE {_identifier(name)}"
         if template is not None:

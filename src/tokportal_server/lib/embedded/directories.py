@@ -69,10 +69,9 @@ class Layout:
 def prepare(home: Path, account: Account) -> Layout:
     """Make what is missing of ``home`` and ``home/postgres``; refuse what is unsafe.
 
-    Raises:
-        EmbeddedPostgresError: a directory is not ours, is open to others, or cannot be passed by
-            the server's account.
-        OSError: a directory cannot be made.
+    ``EmbeddedPostgresError``: a directory is not ours, is open to others, or cannot be passed by
+    the server's account.
+    ``OSError``: a directory cannot be made.
     """
     for directory in reversed([home, *home.parents]):
         if not directory.exists():
@@ -136,8 +135,7 @@ def socket_directory(layout: Layout, account: Account, port: int) -> Path:
     ``run`` where the socket's path fits in a socket address; else a short directory of our own
     under /run or /tmp, recorded so that the next start finds it again.
 
-    Raises:
-        EmbeddedPostgresError: the directory at that place is not private to the account.
+    ``EmbeddedPostgresError``: the directory at that place is not private to the account.
     """
     usual = layout.root / "run"
     if _fits(usual, port):

@@ -53,7 +53,7 @@ class PidFile:
             lines = (data_dir / "postmaster.pid").read_text().splitlines()
             return cls(
                 pid=int(lines[0]),
-                socket_dir=Path(lines[4]) if len(lines) > 4 else None,  # noqa: PLR2004 - line 5
+                socket_dir=Path(lines[4]) if len(lines) > 4 else None,
                 ready=lines[-1].strip() == "ready",
             )
         except (FileNotFoundError, IndexError, ValueError):
@@ -101,9 +101,8 @@ def launch(
     It inherits the locked ``server_lock``, as do its children: the lock is free again when the
     last of them is gone, even where their pids cannot be seen (another container).
 
-    Raises:
-        EmbeddedPostgresError: processes that cannot be seen from here use the data directory.
-        OSError: the program cannot be run.
+    ``EmbeddedPostgresError``: processes that cannot be seen from here use the data directory.
+    ``OSError``: the program cannot be run.
     """
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
@@ -150,8 +149,7 @@ def remove_socket(socket_dir: Path, port: int) -> None:
 def end(data_dir: Path, account: Account) -> None:
     """End every process of the server; the data is recovered at the next start.
 
-    Raises:
-        EmbeddedPostgresError: some survive SIGKILL (they hang in the kernel).
+    ``EmbeddedPostgresError``: some survive SIGKILL (they hang in the kernel).
     """
     for number, seconds in (
         (signal.SIGQUIT, _QUIT_SECONDS),
@@ -201,8 +199,7 @@ def log_tail(layout: Layout) -> str:
 def locked(path: Path, seconds: float, refusal: str) -> Iterator[int]:
     """Hold an exclusive lock of a file and give its descriptor.
 
-    Raises:
-        EmbeddedPostgresError: with ``refusal``, when others held it for all the seconds.
+    ``EmbeddedPostgresError``: with ``refusal``, when others held it for all the seconds.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:

@@ -90,8 +90,7 @@ class EmbeddedPostgres:
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create a database, empty or as a copy of ``template``.
 
-        Raises:
-            EmbeddedPostgresError: the name is taken, or the template is missing or in use.
+        ``EmbeddedPostgresError``: the name is taken, or the template is missing or in use.
         """
         self._endpoint.create_database(name, template)
 
@@ -102,8 +101,7 @@ class EmbeddedPostgres:
         recovery to the next start. What does not obey within a minute is killed, except with
         ``smart``.
 
-        Raises:
-            EmbeddedPostgresError: ``smart``, and clients stayed connected for a minute.
+        ``EmbeddedPostgresError``: ``smart``, and clients stayed connected for a minute.
         """
         layout = Layout(self.data_dir.parent)
         account = account_for(self.data_dir)
@@ -140,8 +138,7 @@ def start(
     ``settings`` are PostgreSQL's own (``{"fsync": "off"}``) and override ``DEFAULT_SETTINGS``;
     an adopted server keeps those it was started with.
 
-    Raises:
-        EmbeddedPostgresError: it cannot run here; the message says why and the way out.
+    ``EmbeddedPostgresError``: it cannot run here; the message says why and the way out.
     """
     settings = {**DEFAULT_SETTINGS, **(settings or {})}
     if refused := _OURS & settings.keys():
@@ -222,8 +219,7 @@ def _answers(endpoint: Endpoint, layout: Layout, account: Account, silence: floa
     Not if its processes end, it stays without an answer for ``silence`` seconds, or its socket
     is gone although it is ready.
 
-    Raises:
-        EmbeddedPostgresError: it still recovers after two minutes, and goes on doing so.
+    ``EmbeddedPostgresError``: it still recovers after two minutes, and goes on doing so.
     """
     started = last_heard = time.monotonic()
     while postmaster.family(layout.data, account):

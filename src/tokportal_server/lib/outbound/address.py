@@ -55,6 +55,7 @@ def is_loopback(address: str) -> bool:
     Raises ``ValueError`` if it is no IP address.
     """
     parsed = ip_address(address)
+    # Newer releases of Python call a mapped loopback address loopback, older ones do not.
     return parsed.is_loopback and getattr(parsed, "ipv4_mapped", None) is None
 
 

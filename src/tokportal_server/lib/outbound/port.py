@@ -26,7 +26,7 @@ class Answer:
     @property
     def error_class(self) -> Literal["status"] | None:
         """Give ``status`` for everything but 2xx: redirects are failures (contract section 12)."""
-        return None if 200 <= self.status < 300 else "status"  # noqa: PLR2004 - HTTP's own ranges
+        return None if 200 <= self.status < 300 else "status"
 
 
 class OutboundPort(Protocol):

@@ -17,7 +17,13 @@ CREATE TABLE pgqueuer (
     payload bytea,
     headers jsonb,
     attempts integer NOT NULL DEFAULT 0,
-    slot bigint
+    slot bigint,
+    -- Ours. How often a handler was started, counted before it starts so that a job which ends its
+    -- process is counted too; whether the last start has not reported back; and whether that has
+    -- ever cost a worker its life.
+    starts integer NOT NULL DEFAULT 0,
+    unreported boolean NOT NULL DEFAULT false,
+    suspect boolean NOT NULL DEFAULT false
 );
 
 CREATE TABLE pgqueuer_log (

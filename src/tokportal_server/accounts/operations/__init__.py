@@ -1,0 +1,1 @@
+"""Writes on delivered accounts: one operation a file."""

@@ -1,0 +1,1 @@
+"""Writes on bundles and profiles: one operation a file."""

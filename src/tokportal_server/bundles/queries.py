@@ -1,0 +1,215 @@
+"""Bundles and profiles as objects of the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tokportal_server.bundles.wire import (
+    Bundle,
+    Cost,
+    CostBreakdown,
+    Deviation,
+    ListBundlesQuery,
+    Profile,
+    ProfileCorrection,
+)
+from tokportal_server.http.paging import Page
+from tokportal_server.lib.clock import wire_time
+from tokportal_server.lib.db import Connection
+from tokportal_server.orders.errors import ListingNotFoundError, bundle_not_found
+from tokportal_server.orders.locks import Row
+from tokportal_server.workspaces.reference import find_country
+
+# One row a bundle: its profile, its account, and its slots counted by status.
+_SELECT = """
+SELECT b.*, p.id AS account_id, p.status AS account_status,
+       COALESCE(a.username, p.username) AS shown_username,
+       COALESCE(s.counts, '{}') AS counts, COALESCE(s.edits_used, 0) AS edits_used
+  FROM bundles b
+  LEFT JOIN profiles p ON p.workspace_id = b.workspace_id AND p.bundle_id = b.id
+  LEFT JOIN saved_accounts a ON a.workspace_id = b.workspace_id AND a.id = b.saved_account_id
+  LEFT JOIN LATERAL (
+      SELECT jsonb_object_agg(g.status, g.n) AS counts, sum(g.edits)::integer AS edits_used FROM (
+          SELECT status, count(*) AS n, count(*) FILTER (WHERE uses_edit_slot) AS edits
+            FROM slots
+           WHERE workspace_id = b.workspace_id AND bundle_id = b.id GROUP BY status
+      ) g
+  ) s ON true
+ WHERE b.workspace_id = $1
+"""
+_FILTERS = """
+   AND ($4::text IS NULL OR b.status = $4)
+   AND ($5::text IS NULL OR b.bundle_type = $5)
+   AND ($6::text IS NULL OR b.platform = $6)
+   AND ($7::text IS NULL OR b.external_ref = $7)
+   AND ($8::text IS NULL OR p.status = $8)
+   AND ($9::text IS NULL OR b.country = $9)
+"""
+_PAGE = " ORDER BY b.ordinal DESC LIMIT $2 OFFSET $3"
+GET = _SELECT + " AND b.id = $2"
+NEWEST = _SELECT + _PAGE
+NEWEST_OF_STATUS = _SELECT + " AND b.status = $4" + _PAGE
+FILTERED = _SELECT + _FILTERS + _PAGE
+COUNT_FILTERED = """
+SELECT count(*) FROM bundles b
+  LEFT JOIN profiles p ON p.workspace_id = b.workspace_id AND p.bundle_id = b.id
+ WHERE b.workspace_id = $1
+   AND ($2::text IS NULL OR b.status = $2)
+   AND ($3::text IS NULL OR b.bundle_type = $3)
+   AND ($4::text IS NULL OR b.platform = $4)
+   AND ($5::text IS NULL OR b.external_ref = $5)
+   AND ($6::text IS NULL OR p.status = $6)
+   AND ($7::text IS NULL OR b.country = $7)
+"""
+# The one door keeps these counts, so that a total does not read a million rows.
+COUNTED = """
+SELECT COALESCE(sum(n), 0)::bigint FROM counters
+ WHERE workspace_id = $1 AND kind = 'bundle' AND ($2::text IS NULL OR status = $2)
+"""
+PROFILE = """
+SELECT p.*, b.saved_account_id, a.profile_url FROM profiles p
+  JOIN bundles b ON b.workspace_id = p.workspace_id AND b.id = p.bundle_id
+  LEFT JOIN saved_accounts a ON a.workspace_id = b.workspace_id AND a.id = b.saved_account_id
+ WHERE p.workspace_id = $1 AND p.bundle_id = $2
+"""
+PROFILE_CORRECTIONS = """
+SELECT round, comment, fields, requested_at, resolved_at FROM corrections
+ WHERE workspace_id = $1 AND bundle_id = $2 AND slot_id IS NULL ORDER BY round
+"""
+BUNDLE_EXISTS = "SELECT 1 FROM bundles WHERE workspace_id = $1 AND id = $2"
+_LIVE = frozenset({"published", "published_priority", "accepted", "completed"})
+
+
+async def get_bundle(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> Bundle:
+    """Give one bundle.
+
+    Raises:
+        BundleNotFoundError: the workspace has no such bundle.
+    """
+    row = await conn.fetchrow(GET, workspace_id, bundle_id)
+    if row is None:
+        raise bundle_not_found(bundle_id)
+    return _bundle(row)
+
+
+async def list_bundles(
+    conn: Connection, workspace_id: UUID, query: ListBundlesQuery
+) -> tuple[list[Bundle], Page]:
+    """Give a page of bundles, newest first."""
+    country = query.country
+    if country is not None:
+        known = await find_country(conn, country)
+        country = known.code if known else country
+    others = (
+        query.bundle_type,
+        query.platform,
+        query.external_ref,
+        query.account_status,
+        country,
+    )
+    window = (workspace_id, query.per_page, query.offset)
+    if any(value is not None for value in others):
+        rows = await conn.fetch(FILTERED, *window, query.status, *others)
+        total = await conn.fetchval(COUNT_FILTERED, workspace_id, query.status, *others)
+    else:
+        if query.status is None:
+            rows = await conn.fetch(NEWEST, *window)
+        else:
+            rows = await conn.fetch(NEWEST_OF_STATUS, *window, query.status)
+        total = await conn.fetchval(COUNTED, workspace_id, query.status)
+    return [_bundle(row) for row in rows], query.of(total)
+
+
+def _bundle(row: Row) -> Bundle:
+    counts: dict[str, int] = row["counts"]
+    planned = sum(n for status, n in counts.items() if status not in ("pending", "cancelled"))
+    breakdown = msgspec.convert(row["cost_breakdown"], CostBreakdown)
+    same = (
+        "id",
+        "bundle_type",
+        "platform",
+        "country",
+        "status",
+        "title",
+        "external_ref",
+        "videos_quantity",
+        "edits_quantity",
+        "auto_finalize_videos",
+        "wants_niche_warming",
+        "wants_deep_warming",
+        "wants_moderation",
+        "niche_warming_instructions",
+        "moderation_notice",
+        "account_id",
+        "account_status",
+        "saved_account_id",
+        "charge_state",
+    )
+    times = ("published_at", "accepted_at", "completed_at", "created_at", "updated_at")
+    facts: dict[str, Any] = {name: row[name] for name in same}
+    return Bundle(
+        **facts,
+        **{name: wire_time(row[name]) for name in times},
+        bundle_id=row["id"],
+        edits_remaining=row["edits_quantity"] - row["edits_used"],
+        review_mode="auto" if row["auto_finalize_videos"] else "manual",
+        username=row["shown_username"],
+        account_configured=row["account_status"] not in (None, "pending"),
+        videos_configured_count=planned,
+        videos_status_counts=counts,
+        is_published=row["status"] in _LIVE,
+        cost=Cost(total=breakdown.total, breakdown=breakdown),
+    )
+
+
+async def get_profile(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> Profile:
+    """Give the profile that a bundle sets up.
+
+    Raises:
+        BundleNotFoundError, ListingNotFoundError: there is no such bundle, or it is videos_only.
+    """
+    row = await conn.fetchrow(PROFILE, workspace_id, bundle_id)
+    if row is None:
+        if await conn.fetchval(BUNDLE_EXISTS, workspace_id, bundle_id) is None:
+            raise bundle_not_found(bundle_id)
+        raise ListingNotFoundError(
+            f"Bundle {bundle_id} is videos_only: its account is delivered already."
+        )
+    rounds = await conn.fetch(PROFILE_CORRECTIONS, workspace_id, bundle_id)
+    return _profile(row, rounds)
+
+
+def _profile(row: Row, rounds: list[Row]) -> Profile:
+    same = (
+        "bundle_id",
+        "status",
+        "username",
+        "visible_name",
+        "biography",
+        "profile_picture_url",
+        "link_in_bio",
+        "niche_warming_instructions",
+        "saved_account_id",
+        "profile_url",
+    )
+    times = ("configured_at", "submitted_at", "review_deadline_at", "finalized_at")
+    return Profile(
+        **{name: row[name] for name in same},
+        **{name: wire_time(row[name]) for name in times},
+        id=row["bundle_id"],
+        account_id=row["id"],
+        deviations=msgspec.convert(row["deviations"], list[Deviation]),
+        corrections=[
+            ProfileCorrection(
+                round=item["round"],
+                comment=item["comment"],
+                fields=item["fields"],
+                requested_at=wire_time(item["requested_at"]),
+                resolved_at=wire_time(item["resolved_at"]),
+            )
+            for item in rounds
+        ],
+    )

@@ -1,0 +1,1 @@
+"""What the command line does, apart from starting servers: no rules of its own."""

@@ -1,0 +1,41 @@
+"""Everything that grows has an end: partitions made ahead, answers past their time deleted."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tokportal_server.lib.db import Database
+
+MAKE_PARTITIONS = """
+SELECT sum(ensure_month_partitions(name, 3)) FROM unnest($1::text[]) AS name
+"""
+PURGE_ANSWERS = """
+DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
+    SELECT workspace_id, key FROM idempotency_keys WHERE expires_at < now() LIMIT 1000
+)
+"""
+PARTITIONED = ["journal", "events", "webhook_deliveries"]
+_EVERY_SECONDS = 60.0
+
+
+class Housekeeping:
+    """The worker's loop for what nobody waits for."""
+
+    name = "housekeeping"
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._next = 0.0
+
+    async def run_once(self) -> int:
+        """Once a minute: make the next months' partitions, delete expired answers."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next:
+            return 0
+        async with self._database.connection() as conn:
+            await conn.fetchval(MAKE_PARTITIONS, PARTITIONED)
+            result = await conn.execute(PURGE_ANSWERS)
+        purged = int(result.removeprefix("DELETE "))
+        # A full batch means that there is more.
+        self._next = now if purged else now + _EVERY_SECONDS
+        return purged

@@ -1,0 +1,69 @@
+"""The worker process: events, deliveries, deadlines, jobs and simulated managers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+
+import structlog
+
+from tokportal_server.entry.housekeeping import Housekeeping
+from tokportal_server.entry.wiring import open_ports
+from tokportal_server.lib.jobs.runner import JobRunner
+from tokportal_server.lib.loops import run_loops
+from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.settings import Settings
+from tokportal_server.orders.rules import OrderRules
+from tokportal_server.rehearsal.managers import SimulatedManagers
+from tokportal_server.uploads.jobs import MediaFetcher
+from tokportal_server.uploads.media import FETCH_MEDIA
+from tokportal_server.videos.media_arrival import on_media_settled
+from tokportal_server.webhooks.deliver import Deliverer
+from tokportal_server.webhooks.dispatch import Dispatcher
+from tokportal_server.workbench.deadlines import Deadlines
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event | None = None) -> None:
+    """Work until ``stop`` is set or SIGTERM comes; what is under way then is finished first.
+
+    A stopping worker takes nothing new; after ``drain_seconds`` it gives jobs back, and deliveries
+    in flight are sent again by whoever takes them over, with the same event id.
+    """
+    stop = stop or _stopped_by_signals()
+    async with open_ports(settings, direct=True) as ports:
+        rules = OrderRules.of(settings)
+        deliverer = Deliverer(ports)
+        runner = job_runner(ports, rules)
+        jobs = asyncio.create_task(runner.run())
+        log.info("worker_started")
+        await run_loops(
+            [
+                Deadlines(ports.database, rules),
+                Dispatcher(ports),
+                deliverer,
+                SimulatedManagers(ports),
+                Housekeeping(ports.database),
+            ],
+            stop,
+        )
+        await runner.stop(settings.drain_seconds)
+        await jobs
+        await asyncio.wait_for(deliverer.drain(), settings.drain_seconds or None)
+        log.info("worker_stopped")
+
+
+def job_runner(ports: Ports, rules: OrderRules) -> JobRunner:
+    """Give the runner with every kind of job there is."""
+    fetcher = MediaFetcher(ports, partial(on_media_settled, rules=rules))
+    return JobRunner(ports.database, {FETCH_MEDIA: fetcher.run})
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

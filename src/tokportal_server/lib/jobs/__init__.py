@@ -1,0 +1,42 @@
+"""Background jobs: work that is neither a deadline nor a delivery.
+
+A job is wanted inside a transaction (:func:`enqueue`) and exists if and only if that transaction
+commits. Worker processes run it at least once (``lib/jobs/runner.py``). This package front is all
+that a request needs; PGQueuer itself is loaded by worker processes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tokportal_server.lib.db import Connection
+
+ENQUEUE = """
+INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status)
+SELECT 0, $1, job.payload, job.dedupe_key, 'queued'
+  FROM unnest($2::bytea[], $3::text[]) WITH ORDINALITY AS job(payload, dedupe_key, n)
+ ORDER BY job.n
+ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL
+DO NOTHING
+"""
+
+
+async def enqueue(
+    conn: Connection, name: str, payload: Mapping[str, Any], *, dedupe_key: str | None = None
+) -> None:
+    """Want one job, in the caller's transaction.
+
+    ``payload`` becomes JSON: ids and facts, never a secret, for it lies in the database as it is.
+    While a job with the same ``dedupe_key`` waits or runs, no second one is added.
+    """
+    await conn.execute(ENQUEUE, name, [msgspec.json.encode(payload)], [dedupe_key])
+
+
+async def enqueue_all(conn: Connection, name: str, payloads: Sequence[Mapping[str, Any]]) -> None:
+    """Want one job for each payload, in one statement."""
+    if payloads:
+        encoded = [msgspec.json.encode(payload) for payload in payloads]
+        await conn.execute(ENQUEUE, name, encoded, [None] * len(encoded))

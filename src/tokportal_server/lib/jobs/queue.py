@@ -1,0 +1,205 @@
+"""PGQueuer's view of the database, on our pool, without NOTIFY and with fences.
+
+PGQueuer acknowledges a job by its id alone, so a worker that was thought dead could acknowledge a
+job that another one is running by now. Here every statement about a picked job also names the
+worker that picked it: whoever lost the job changes no row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.tm import TaskManager
+from pgqueuer.domain.models import Job, TracebackRecord
+from pgqueuer.domain.types import JOB_STATUS, JobId
+from pgqueuer.ports.driver import Driver, NotifyCallback
+
+from tokportal_server.lib.db import Database
+
+ACKNOWLEDGE = """
+DELETE FROM pgqueuer
+ WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2 AND status = 'picked'
+"""
+HOLD = """
+WITH held AS (
+    UPDATE pgqueuer q
+       SET status = 'failed', updated = now(), queue_manager_id = NULL, unreported = false
+      FROM unnest($1::bigint[], $3::jsonb[]) AS failure(id, traceback)
+     WHERE q.id = failure.id AND q.queue_manager_id = $2 AND q.status = 'picked'
+    RETURNING q.id, q.entrypoint, q.priority, failure.traceback
+)
+INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority, traceback)
+SELECT id, 'failed', entrypoint, priority, traceback FROM held
+"""
+BEAT = """
+UPDATE pgqueuer SET heartbeat = now()
+ WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2 AND status = 'picked'
+"""
+PICKED = """
+SELECT starts, unreported, suspect FROM pgqueuer
+ WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
+"""
+START = """
+UPDATE pgqueuer SET starts = starts + 1, unreported = true, updated = now()
+ WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
+RETURNING starts
+"""
+RETRY = """
+UPDATE pgqueuer
+   SET status = 'queued', queue_manager_id = NULL, attempts = attempts + 1, updated = now(),
+       execute_after = now() + $3, suspect = $4, unreported = false
+ WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
+"""
+# A job that was given back unfinished is as good as never started.
+RELEASE = """
+UPDATE pgqueuer
+   SET status = 'queued', queue_manager_id = NULL, updated = now(),
+       starts = starts - unreported::int, unreported = false
+ WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
+"""
+
+
+class PollingDriver(Driver):
+    """Runs PGQueuer's statements on connections of our pool; nothing listens, nothing notifies.
+
+    A notification goes to this process's own listeners and no further: PGQueuer checks in this way
+    that its listener is alive, and finds that it is.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._callbacks: list[NotifyCallback] = []
+        self._shutdown = asyncio.Event()
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """Run a statement and give its rows."""
+        async with self._database.connection() as conn:
+            return [dict(row) for row in await conn.fetch(query, *args)]
+
+    async def execute(self, query: str, *args: object) -> str:
+        """Run a statement and give its command tag."""
+        async with self._database.connection() as conn:
+            return await conn.execute(query, *args)
+
+    async def notify(self, channel: str, payload: str) -> None:  # noqa: ARG002 - there is one
+        """Call the listeners of this process."""
+        for callback in self._callbacks:
+            callback(payload)
+
+    async def add_listener(
+        self,
+        channel: str,  # noqa: ARG002 - as in notify
+        callback: NotifyCallback,
+    ) -> None:
+        """Add a listener of this process."""
+        self._callbacks.append(callback)
+
+    @property
+    def shutdown(self) -> asyncio.Event:
+        """Never set: the runner stops its manager, and the pool outlives both."""
+        return self._shutdown
+
+    @property
+    def tm(self) -> TaskManager:
+        """No task is ever running here."""
+        return TaskManager()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """The pool belongs to the process: leave it open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a picked job: starts so far, and whether one ended its worker.
+
+    ``unreported``: the last start did; ``suspect``: an earlier one did.
+    """
+
+    starts: int
+    unreported: bool
+    suspect: bool
+
+
+class FencedQueries(Queries):
+    """PGQueuer's statements as one worker may run them: on the jobs that it has picked."""
+
+    def __init__(self, database: Database, worker_id: UUID) -> None:
+        super().__init__(PollingDriver(database))
+        self._database = database
+        self._worker_id = worker_id
+        self._left: Counter[int] = Counter()
+
+    def leave(self, job_id: int) -> None:
+        """Have PGQueuer's next verdict on the job ignored: its row says already what is true.
+
+        PGQueuer takes whatever returns without an error for done, and acknowledges it a moment
+        later; by then this worker may have picked the job once more.
+        """
+        self._left[job_id] += 1
+
+    async def log_jobs(
+        self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
+    ) -> None:
+        """Delete what is done, hold what failed for good; rows that are not ours stay."""
+        left, done, failed, traces = self._left.copy(), [], [], []
+        for job, status, trace in job_status:
+            if left[job.id]:
+                left[job.id] -= 1
+            elif status == "failed":
+                failed.append(job.id)
+                traces.append(trace and trace.model_dump(mode="json"))
+            else:
+                done.append(job.id)
+        async with self._database.connection() as conn, conn.transaction():
+            if done:
+                await conn.execute(ACKNOWLEDGE, done, self._worker_id)
+            if failed:
+                await conn.execute(HOLD, failed, self._worker_id, traces)
+        # Only now: PGQueuer brings a batch again whose statement failed.
+        for job, _, _ in job_status:
+            if self._left[job.id] > left[job.id]:
+                self._left[job.id] -= 1
+        self._left += Counter()
+
+    async def update_heartbeat(self, job_ids: Sequence[JobId]) -> None:
+        """Say that the jobs are still being worked on here."""
+        await self._run(BEAT, list(job_ids))
+
+    async def picked(self, job_id: int) -> Past | None:
+        """Give the past of a job that this worker has picked; None if it is not ours any more."""
+        async with self._database.connection() as conn:
+            row = await conn.fetchrow(PICKED, job_id, self._worker_id)
+            return Past(**row) if row else None
+
+    async def start(self, job_id: int) -> int | None:
+        """Count a start, and give which one it is; None if the job is not ours any more."""
+        async with self._database.connection() as conn:
+            starts: int | None = await conn.fetchval(START, job_id, self._worker_id)
+            return starts
+
+    async def retry(self, job_id: int, delay: timedelta, *, died: bool) -> None:
+        """Give the job back, to be started again when ``delay`` has passed.
+
+        ``died``: its last start ended a worker, so that the next one has to be made alone.
+        """
+        await self._run(RETRY, job_id, delay, died)
+        self.leave(job_id)
+
+    async def release(self, job_id: int) -> None:
+        """Give the job back untouched, to be started by anybody at once."""
+        await self._run(RELEASE, job_id)
+        self.leave(job_id)
+
+    async def _run(self, statement: str, subject: Any, *more: object) -> None:
+        async with self._database.connection() as conn:
+            await conn.execute(statement, subject, self._worker_id, *more)

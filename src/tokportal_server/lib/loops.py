@@ -1,0 +1,53 @@
+"""Loops of a worker process: look for work, do it, look again soon; rest a little when idle.
+
+Request transactions send no NOTIFY (it serialises commits), so workers poll: every 20 ms while
+there is work, growing to half a second when there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_SHORTEST = 0.02
+_LONGEST = 0.5
+
+
+class Loop(Protocol):
+    """One kind of background work; tests call :meth:`run_once` themselves."""
+
+    name: str
+
+    async def run_once(self) -> int:
+        """Do what is there to do now; give how many things were done."""
+        ...
+
+
+async def run_loops(loops: Sequence[Loop], stop: asyncio.Event) -> None:
+    """Run every loop until ``stop`` is set; what is being done then is finished first."""
+    await asyncio.gather(*(_run(loop, stop) for loop in loops))
+
+
+async def _run(loop: Loop, stop: asyncio.Event) -> None:
+    rest = _SHORTEST
+    while not stop.is_set():
+        try:
+            done = await loop.run_once()
+        except Exception:
+            # A loop never ends by an error: what failed stays claimable, and the log says why.
+            log.exception("loop_failed", loop=loop.name)
+            done, rest = 0, _LONGEST
+        if done:
+            rest = _SHORTEST
+            # Even a busy loop lets the others have their turn.
+            await asyncio.sleep(0)
+            continue
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), rest)
+        rest = min(rest * 1.5, _LONGEST)

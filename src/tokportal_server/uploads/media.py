@@ -1,0 +1,253 @@
+"""What slots and profiles show: uploads of the workspace, or external files on their way in.
+
+The owning slices call :func:`link_media` when they are configured and :func:`media_of` when they
+answer; neither waits for a download (contract section 7, Media).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+import asyncpg
+
+from tokportal_server.http.validation import Problem, refuse
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.jobs import enqueue_all
+from tokportal_server.lib.outbound import BlockedUrl, OutboundPolicy, check_url
+from tokportal_server.lib.storage import check_key
+from tokportal_server.lib.unit_of_work import UnitOfWork
+from tokportal_server.uploads.wire import MediaError, MediaKind, MediaObject, MediaStatus, Purpose
+
+FETCH_MEDIA = "fetch_media"
+OwnerKind = Literal["profile", "slot"]
+
+# A story's image has no purpose of its own in the reference: it is uploaded with the default.
+PURPOSE_OF: Mapping[MediaKind, Purpose] = {
+    "video": "video",
+    "carousel_image": "carousel",
+    "story_image": "carousel",
+    "profile_picture": "profile_picture",
+}
+_FIELD_OF: Mapping[MediaKind, str] = {
+    "video": "video_url",
+    "carousel_image": "carousel_images",
+    "story_image": "story_image_url",
+    "profile_picture": "profile_picture_url",
+}
+
+FIND_UPLOADS = """
+SELECT storage_key, id FROM uploads
+ WHERE workspace_id = $1 AND storage_key = ANY($2::text[]) AND purpose = $3
+"""
+UNLINK = "DELETE FROM media WHERE workspace_id = $1 AND owner_id = $2 AND kind = $3"
+LINK = """
+INSERT INTO media (workspace_id, id, bundle_id, owner_kind, owner_id, kind, ordinal, source_url,
+                   upload_id, status, created_at)
+SELECT $1, m.id, $2, $3, $4, $5, m.ordinal, m.source_url, m.upload_id,
+       CASE WHEN m.upload_id IS NULL THEN 'fetching' ELSE 'ready' END, $6
+  FROM unnest($7::uuid[], $8::text[], $9::uuid[])
+       WITH ORDINALITY AS m(id, source_url, upload_id, ordinal)
+"""
+MEDIA_OF = """
+SELECT m.owner_id, m.kind, m.source_url, m.status, u.storage_key, u.size_bytes, u.content_type,
+       u.width, u.height, u.duration_seconds, u.sha256
+  FROM media m
+  LEFT JOIN uploads u ON u.workspace_id = m.workspace_id AND u.id = m.upload_id
+ WHERE m.workspace_id = $1 AND m.owner_id = ANY($2::uuid[])
+ ORDER BY m.owner_id, m.kind, m.ordinal
+"""
+STATE = """
+SELECT status, error FROM media WHERE workspace_id = $1 AND owner_id = $2 ORDER BY kind, ordinal
+"""
+
+
+class MediaNotFoundError(ApiError):
+    """A storage path or one of our URLs names no upload of the workspace that fits."""
+
+    code = "MEDIA_NOT_FOUND"
+    status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLink:
+    """A row of ``media``: exactly one of ``upload_id`` and ``source_url`` is given.
+
+    An external file is ``fetching`` and has a job; an upload is ``ready``.
+    """
+
+    id: UUID
+    upload_id: UUID | None
+    source_url: str | None
+
+    @property
+    def status(self) -> Literal["fetching", "ready"]:
+        """Where the file is."""
+        return "fetching" if self.upload_id is None else "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaState:
+    """All media of one owner taken together, with the first failure's error."""
+
+    status: MediaStatus
+    error: MediaError | None
+
+
+def public_url(base_url: str, storage_key: str) -> str:
+    """Give the address under which a stored file is served."""
+    return f"{base_url}/media/{storage_key}"
+
+
+async def link_media(
+    tx: UnitOfWork,
+    *,
+    bundle_id: UUID,
+    owner_kind: OwnerKind,
+    owner_id: UUID,
+    kind: MediaKind,
+    values: Sequence[str],
+    base_url: str,
+    policy: OutboundPolicy,
+) -> list[MediaLink]:
+    """Make ``values`` the owner's media of one kind, in order, instead of those it had.
+
+    Each value is a ``storage_path``, a URL under ``base_url``/media/, or a URL of somebody else.
+    The first two are looked up among the workspace's uploads of the fitting purpose; the last is
+    fetched by a job after the commit. The caller holds the bundle's lock. No values: no media.
+
+    Raises:
+        ValidationError: URLs that may not be called under ``policy``, all of them at once.
+        MediaNotFoundError: an upload that is not there.
+    """
+    keys = [_upload_key(value, base_url) for value in values]
+    _refuse_urls(kind, values, keys, policy)
+    uploads = await _find_uploads(tx, kind, keys)
+    links = [
+        MediaLink(tx.new_id(), uploads[key], None)
+        if key is not None
+        else MediaLink(tx.new_id(), None, value)
+        for value, key in zip(values, keys, strict=True)
+    ]
+    await tx.conn.execute(UNLINK, tx.workspace_id, owner_id, kind)
+    if links:
+        await tx.conn.execute(
+            LINK,
+            tx.workspace_id,
+            bundle_id,
+            owner_kind,
+            owner_id,
+            kind,
+            tx.now,
+            [link.id for link in links],
+            [link.source_url for link in links],
+            [link.upload_id for link in links],
+        )
+    wanted = [link.id for link in links if link.status == "fetching"]
+    await enqueue_all(
+        tx.conn,
+        FETCH_MEDIA,
+        [{"workspace_id": tx.workspace_id, "media_id": media_id} for media_id in wanted],
+    )
+    return links
+
+
+def _upload_key(value: str, base_url: str) -> str | None:
+    """Give what a value names in our storage, or None if it is an address of somebody else.
+
+    The key is only looked up; nothing is ever opened by it.
+    """
+    prefix = public_url(base_url, "")
+    # Schemes and hosts are the same in any case, and so are all of our paths' first segments.
+    if value[: len(prefix)].lower() == prefix.lower():
+        return value[len(prefix) :].partition("#")[0].partition("?")[0]
+    try:
+        return check_key(value)
+    except ValueError:
+        return None
+
+
+def _refuse_urls(
+    kind: MediaKind, values: Sequence[str], keys: Sequence[str | None], policy: OutboundPolicy
+) -> None:
+    problems = []
+    for index, (value, key) in enumerate(zip(values, keys, strict=True)):
+        if key is not None:
+            continue
+        try:
+            check_url(value, policy)
+        except BlockedUrl as blocked:
+            problems.append(Problem(_field(kind, index), blocked.reason, value))
+    refuse(problems)
+
+
+def _field(kind: MediaKind, index: int) -> str:
+    return f"carousel_images[{index}]" if kind == "carousel_image" else _FIELD_OF[kind]
+
+
+async def _find_uploads(
+    tx: UnitOfWork, kind: MediaKind, keys: Sequence[str | None]
+) -> dict[str, UUID]:
+    named = [key for key in keys if key is not None]
+    if not named:
+        return {}
+    purpose = PURPOSE_OF[kind]
+    rows = await tx.conn.fetch(FIND_UPLOADS, tx.workspace_id, named, purpose)
+    found: dict[str, UUID] = {row["storage_key"]: row["id"] for row in rows}
+    for index, key in enumerate(keys):
+        if key is not None and key not in found:
+            field = _field(kind, index)
+            raise MediaNotFoundError(
+                f"{field}: this workspace has no upload {key[:120]!r} with purpose {purpose!r}."
+                f" Upload the file with that purpose first, and send the storage_path or"
+                f" public_url of the answer.",
+                details={"field": field, "purpose": purpose},
+            )
+    return found
+
+
+async def media_of(
+    conn: Connection, workspace_id: UUID, owner_ids: Sequence[UUID], *, base_url: str
+) -> dict[UUID, list[MediaObject]]:
+    """Give the media of slots or profiles, by owner and in order; an owner without has no entry."""
+    found: dict[UUID, list[MediaObject]] = defaultdict(list)
+    for row in await conn.fetch(MEDIA_OF, workspace_id, owner_ids):
+        found[row["owner_id"]].append(_object(row, base_url))
+    return dict(found)
+
+
+def _object(row: asyncpg.Record, base_url: str) -> MediaObject:
+    key = row["storage_key"]
+    return MediaObject(
+        kind=row["kind"],
+        url=row["source_url"] if key is None else public_url(base_url, key),
+        storage_path=key,
+        size_bytes=row["size_bytes"],
+        content_type=row["content_type"],
+        width=row["width"],
+        height=row["height"],
+        duration_seconds=row["duration_seconds"],
+        sha256=row["sha256"],
+        status=row["status"],
+    )
+
+
+def media_status(statuses: Iterable[str]) -> MediaStatus:
+    """Take the statuses of one owner's media together; what failed needs somebody, so it wins."""
+    seen = set(statuses)
+    if "failed" in seen:
+        return "failed"
+    if "fetching" in seen:
+        return "fetching"
+    return "ready" if seen else "none"
+
+
+async def media_state(conn: Connection, workspace_id: UUID, owner_id: UUID) -> MediaState:
+    """Give the status of all media of one owner, and why the first that failed did."""
+    rows = await conn.fetch(STATE, workspace_id, owner_id)
+    errors = [MediaError(**row["error"]) for row in rows if row["status"] == "failed"]
+    return MediaState(media_status(row["status"] for row in rows), errors[0] if errors else None)

@@ -1,0 +1,63 @@
+"""Record a stored file, in the transaction of whoever asked for it; or let go of it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.unit_of_work import UnitOfWork
+from tokportal_server.uploads.ingest import Ingested
+from tokportal_server.uploads.wire import Purpose
+
+INSERT_UPLOAD = """
+INSERT INTO uploads (workspace_id, id, bundle_id, purpose, filename, storage_key, content_type,
+                     size_bytes, width, height, duration_seconds, sha256, source_url, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+"""
+IS_RECORDED = "SELECT 1 FROM uploads WHERE workspace_id = $1 AND storage_key = $2"
+
+
+async def record_upload(
+    *,
+    tx: UnitOfWork,
+    bundle_id: UUID,
+    purpose: Purpose,
+    filename: str,
+    media: Ingested,
+    source_url: str | None = None,
+) -> UUID:
+    """Make the file usable in the workspace, and give its id.
+
+    ``filename`` is for display; ``source_url`` is where the file was fetched from, if it was.
+    """
+    upload_id = tx.new_id()
+    await tx.conn.execute(
+        INSERT_UPLOAD,
+        tx.workspace_id,
+        upload_id,
+        bundle_id,
+        purpose,
+        filename,
+        media.storage_key,
+        media.content_type,
+        media.size_bytes,
+        media.width,
+        media.height,
+        media.duration_seconds,
+        media.sha256,
+        source_url,
+        tx.now,
+    )
+    return upload_id
+
+
+async def discard_unrecorded(ports: Ports, workspace_id: UUID, storage_key: str) -> None:
+    """Delete a stored object whose transaction did not commit.
+
+    A connection that breaks during COMMIT leaves it open whether the row is there, so it is asked
+    for: an object without a row wastes space, a row without an object is a broken order.
+    """
+    async with ports.database.connection() as conn:
+        recorded = await conn.fetchval(IS_RECORDED, workspace_id, storage_key)
+    if not recorded:
+        await ports.storage.delete(storage_key)

@@ -1,0 +1,1 @@
+"""Writes on slots: one operation a file."""

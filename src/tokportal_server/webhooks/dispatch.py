@@ -1,0 +1,113 @@
+"""From the outbox to the receivers' queues.
+
+1. Take a batch of events that nobody has dispatched (``dispatched_at IS NULL``, skipping what
+   another worker holds). A cursor over ids would lose events that commit late.
+2. Fix the body of each event that somebody subscribed to.
+3. Write one delivery per event and subscribed endpoint.
+4. Mark the batch as dispatched, all in one transaction: derived exactly once.
+
+Listeners inside the product join at step 3, as rows of their own in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.ports import Ports
+from tokportal_server.webhooks.envelope import Event, encode_envelope
+
+TAKE_EVENTS = """
+SELECT workspace_id, sequence, recorded_at, id, type, data, created_at
+  FROM events WHERE dispatched_at IS NULL
+ ORDER BY recorded_at, sequence LIMIT $1 FOR UPDATE SKIP LOCKED
+"""
+# KEY SHARE keeps an endpoint from being deleted until its deliveries are there to be deleted too.
+SUBSCRIPTIONS = """
+SELECT n.ordinality - 1 AS event, e.workspace_id, e.id, e.url, e.enabled,
+       now() + w.clock_offset AS now
+  FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS n(workspace_id, type)
+  JOIN webhook_endpoints e ON e.workspace_id = n.workspace_id AND e.events @> ARRAY[n.type]
+  JOIN workspaces w ON w.id = e.workspace_id
+ ORDER BY n.ordinality, e.ordinal
+   FOR KEY SHARE OF e
+"""
+INSERT_PAYLOADS = """
+INSERT INTO webhook_payloads (workspace_id, event_id, body)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
+"""
+INSERT_DELIVERIES = """
+INSERT INTO webhook_deliveries (workspace_id, endpoint_id, url, event_id, event_type, status,
+                                attempt, due_at, created_at, finished_at)
+SELECT d.workspace_id, d.endpoint_id, d.url, d.event_id, d.event_type,
+       CASE WHEN d.enabled THEN 'pending' ELSE 'skipped_disabled' END,
+       1, d.now, d.now, CASE WHEN NOT d.enabled THEN d.now END
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+              $7::timestamptz[])
+       WITH ORDINALITY
+       AS d(workspace_id, endpoint_id, url, event_id, event_type, enabled, now, n)
+ ORDER BY d.n
+"""
+MARK_DISPATCHED = """
+UPDATE events e SET dispatched_at = now()
+  FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS d(workspace_id, sequence, recorded_at)
+ WHERE e.workspace_id = d.workspace_id AND e.sequence = d.sequence
+   AND e.recorded_at = d.recorded_at
+"""
+_BATCH = 200
+
+
+class Dispatcher:
+    """Fans events out to webhook endpoints; any number may run at once."""
+
+    name = "webhook_dispatcher"
+
+    def __init__(self, ports: Ports) -> None:
+        self._database = ports.database
+
+    async def run_once(self) -> int:
+        """Dispatch one batch; give how many events it had."""
+        async with self._database.connection() as conn, conn.transaction():
+            events = await conn.fetch(TAKE_EVENTS, _BATCH)
+            if events:
+                await _fan_out(conn, events)
+                await conn.execute(
+                    MARK_DISPATCHED, *_columns(events, "workspace_id", "sequence", "recorded_at")
+                )
+        return len(events)
+
+
+async def _fan_out(conn: Connection, events: Sequence[asyncpg.Record]) -> None:
+    found = await conn.fetch(SUBSCRIPTIONS, *_columns(events, "workspace_id", "type"))
+    if not found:
+        return
+    told = [events[index] for index in dict.fromkeys(row["event"] for row in found)]
+    await conn.execute(
+        INSERT_PAYLOADS, *_columns(told, "workspace_id", "id"), [_body(event) for event in told]
+    )
+    of = [events[row["event"]] for row in found]
+    await conn.execute(
+        INSERT_DELIVERIES,
+        *_columns(found, "workspace_id", "id", "url"),
+        *_columns(of, "id", "type"),
+        *_columns(found, "enabled", "now"),
+    )
+
+
+def _body(event: asyncpg.Record) -> bytes:
+    return encode_envelope(
+        Event(
+            id=event["id"],
+            type=event["type"],
+            sequence=event["sequence"],
+            data=event["data"],
+            created_at=event["created_at"],
+        )
+    )
+
+
+def _columns(rows: Sequence[asyncpg.Record], *names: str) -> list[list[Any]]:
+    return [[row[name] for row in rows] for name in names]

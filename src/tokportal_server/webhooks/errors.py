@@ -1,0 +1,29 @@
+"""What the webhook operations refuse, beside validation."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tokportal_server.lib.errors import ApiError
+
+
+class WebhookEndpointNotFoundError(ApiError):
+    """The workspace has no such endpoint."""
+
+    code = "WEBHOOK_ENDPOINT_NOT_FOUND"
+    status = 404
+
+
+class WebhookEndpointExistsError(ApiError):
+    """The workspace already has an endpoint with this URL."""
+
+    code = "WEBHOOK_ENDPOINT_EXISTS"
+    status = 409
+
+
+def endpoint_not_found(endpoint_id: UUID) -> WebhookEndpointNotFoundError:
+    """Give the 404 for an id that names no endpoint of the workspace."""
+    return WebhookEndpointNotFoundError(
+        f"id: the workspace has no webhook endpoint {endpoint_id}; GET /webhooks lists those it"
+        " has."
+    )

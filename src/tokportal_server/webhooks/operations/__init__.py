@@ -1,0 +1,1 @@
+"""Writes on webhook endpoints: one function a file."""

@@ -1,0 +1,120 @@
+"""Reads of endpoints and of the delivery log, always of one workspace."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+
+from tokportal_server.http.paging import Page
+from tokportal_server.lib.clock import wire_time
+from tokportal_server.lib.db import Connection
+from tokportal_server.webhooks.errors import endpoint_not_found
+from tokportal_server.webhooks.wire import (
+    DeliveryQuery,
+    EndpointQuery,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+
+GET_ENDPOINT = "SELECT * FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2"
+LIST_ENDPOINTS = """
+SELECT * FROM webhook_endpoints
+ WHERE workspace_id = $1
+   AND ($2::boolean IS NULL OR enabled = $2)
+   AND ($3::text IS NULL OR events @> ARRAY[$3::text])
+ ORDER BY ordinal DESC LIMIT $4 OFFSET $5
+"""
+COUNT_ENDPOINTS = """
+SELECT count(*) FROM webhook_endpoints
+ WHERE workspace_id = $1
+   AND ($2::boolean IS NULL OR enabled = $2)
+   AND ($3::text IS NULL OR events @> ARRAY[$3::text])
+"""
+_DELIVERIES_MATCH = """
+  FROM webhook_deliveries
+ WHERE workspace_id = $1 AND endpoint_id = $2
+   AND ($3::text IS NULL OR event_type = $3)
+   AND ($4::boolean IS NULL OR (status <> 'pending' AND (status = 'succeeded') = $4))
+"""
+LIST_DELIVERIES = f"""
+SELECT id, event_id, event_type, attempt, status, response_status, response_body, error_class,
+       duration_ms, url, next_attempt_at, due_at, created_at
+{_DELIVERIES_MATCH}
+ ORDER BY ordinal DESC LIMIT $5 OFFSET $6
+"""
+COUNT_DELIVERIES = f"SELECT count(*) {_DELIVERIES_MATCH}"
+_SUCCESS = {"pending": None, "succeeded": True, "failed": False, "skipped_disabled": False}
+
+
+def endpoint_from(row: asyncpg.Record) -> WebhookEndpoint:
+    """Read an endpoint's row."""
+    return WebhookEndpoint(
+        id=row["id"],
+        url=row["url"],
+        events=row["events"],
+        description=row["description"],
+        enabled=row["enabled"],
+        disabled_reason=row["disabled_reason"],
+        consecutive_failures=row["consecutive_failures"],
+        last_delivery_at=wire_time(row["last_delivery_at"]),
+        created_at=wire_time(row["created_at"]),
+        updated_at=wire_time(row["updated_at"]),
+    )
+
+
+def delivery_from(row: asyncpg.Record) -> WebhookDelivery:
+    """Read a delivery's row; while it waits, its next attempt is itself."""
+    waiting = row["status"] == "pending"
+    return WebhookDelivery(
+        id=row["id"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        attempt=row["attempt"],
+        success=_SUCCESS[row["status"]],
+        status=row["status"],
+        response_status=row["response_status"],
+        response_body=row["response_body"],
+        error_class=row["error_class"],
+        duration_ms=row["duration_ms"],
+        url=row["url"],
+        next_attempt_at=wire_time(row["due_at"] if waiting else row["next_attempt_at"]),
+        created_at=wire_time(row["created_at"]),
+    )
+
+
+async def get_endpoint(conn: Connection, workspace_id: UUID, endpoint_id: UUID) -> WebhookEndpoint:
+    """Give one endpoint.
+
+    Raises:
+        WebhookEndpointNotFoundError: the workspace has none with this id.
+    """
+    row = await conn.fetchrow(GET_ENDPOINT, workspace_id, endpoint_id)
+    if row is None:
+        raise endpoint_not_found(endpoint_id)
+    return endpoint_from(row)
+
+
+async def list_endpoints(
+    conn: Connection, workspace_id: UUID, query: EndpointQuery
+) -> tuple[list[WebhookEndpoint], Page]:
+    """Give a page of endpoints, newest first."""
+    match = (workspace_id, query.enabled, query.event)
+    rows = await conn.fetch(LIST_ENDPOINTS, *match, query.per_page, query.offset)
+    total = await conn.fetchval(COUNT_ENDPOINTS, *match)
+    return [endpoint_from(row) for row in rows], query.of(total)
+
+
+async def list_deliveries(
+    conn: Connection, workspace_id: UUID, endpoint_id: UUID, query: DeliveryQuery
+) -> tuple[list[WebhookDelivery], Page]:
+    """Give a page of an endpoint's attempts, newest first.
+
+    Raises:
+        WebhookEndpointNotFoundError: the workspace has no such endpoint.
+    """
+    await get_endpoint(conn, workspace_id, endpoint_id)
+    match = (workspace_id, endpoint_id, query.event_type, query.success)
+    rows = await conn.fetch(LIST_DELIVERIES, *match, query.per_page, query.offset)
+    total = await conn.fetchval(COUNT_DELIVERIES, *match)
+    return [delivery_from(row) for row in rows], query.of(total)

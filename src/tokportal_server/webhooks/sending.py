@@ -1,0 +1,94 @@
+"""One attempt: sign, post, and say what came of it. No database in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from tokportal_server import __version__
+from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.outbound import Answer, ErrorClass, OutboundFailure, OutboundPort
+from tokportal_server.lib.signing import sign_webhook
+from tokportal_server.webhooks.schedule import retry_after
+
+CONTENT_TYPE: Final = "application/json"
+ID_HEADER: Final = "TokPortal-Event-Id"
+TYPE_HEADER: Final = "TokPortal-Event-Type"
+SIGNATURE_HEADER: Final = "TokPortal-Signature"
+CONNECT_SECONDS: Final = 5.0
+TOTAL_SECONDS: Final = 15.0
+KEPT_BYTES: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that this process may attempt until its lease ends."""
+
+    workspace_id: UUID
+    id: UUID
+    recorded_at: datetime
+    endpoint_id: UUID
+    event_id: str
+    event_type: str
+    attempt: int
+    url: str
+    body: bytes
+    lease_token: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an attempt; ``error_class`` None is a success, ``duration_ms`` real time."""
+
+    error_class: ErrorClass | None
+    duration_ms: int
+    response_status: int | None = None
+    response_body: str | None = None
+    retry_after: timedelta = timedelta(0)
+
+
+async def send(outbound: OutboundPort, claimed: Claimed, *, secret: str) -> Outcome:
+    """Post a delivery with a signature of this moment, in real time."""
+    signed_at = int(real_now().timestamp())
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "User-Agent": f"tokportal-server/{__version__}",
+        ID_HEADER: claimed.event_id,
+        TYPE_HEADER: claimed.event_type,
+        SIGNATURE_HEADER: sign_webhook(secret, signed_at, claimed.body),
+    }
+    try:
+        answer = await outbound.post(
+            claimed.url,
+            claimed.body,
+            headers,
+            connect_timeout=CONNECT_SECONDS,
+            total_timeout=TOTAL_SECONDS,
+            keep_body=KEPT_BYTES,
+        )
+    except OutboundFailure as failure:
+        return Outcome(
+            error_class=failure.error_class,
+            duration_ms=failure.duration_ms,
+            response_status=failure.status,
+            response_body=None if failure.status is None else _text(failure.body),
+        )
+    return _outcome(answer)
+
+
+def _outcome(answer: Answer) -> Outcome:
+    return Outcome(
+        error_class=answer.error_class,
+        duration_ms=answer.duration_ms,
+        response_status=answer.status,
+        response_body=_text(answer.body),
+        retry_after=retry_after(answer.headers.get("retry-after"), real_now=real_now()),
+    )
+
+
+def _text(body: bytes) -> str:
+    """Give bytes of any kind as text that can be stored, at most 2 KiB of it as UTF-8."""
+    text = body.decode("utf-8", errors="replace").replace("\0", "\ufffd")
+    return text.encode()[:KEPT_BYTES].decode("utf-8", errors="ignore")

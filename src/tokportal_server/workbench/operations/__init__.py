@@ -1,0 +1,1 @@
+"""The managers' writes: one operation a file."""

@@ -1,0 +1,66 @@
+"""A worker process for the tests of jobs: `python -m tests.lib.job_worker <dsn>`.
+
+It knows the jobs `note` (writes a row), `die` (writes a row and ends the process at once) and
+`hang` (writes a row and never ends), prints `ready`, and stops on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from typing import Any
+
+from tokportal_server.lib.db import Database
+from tokportal_server.lib.jobs.runner import JobRunner
+
+LEASE = timedelta(seconds=1)
+BACKOFF = timedelta(milliseconds=200)
+ATTEMPTS = 3
+GRACE_SECONDS = 1.0
+
+MAKE_NOTES = """
+CREATE TABLE notes (job text NOT NULL, worker integer NOT NULL,
+                    at timestamptz NOT NULL DEFAULT clock_timestamp())
+"""
+NOTE = "INSERT INTO notes (job, worker) VALUES ($1, $2)"
+
+
+async def work(dsn: str) -> None:
+    database = await Database.open(dsn, size=4)
+
+    async def note(payload: dict[str, Any]) -> None:
+        async with database.connection() as conn:
+            await conn.execute(NOTE, payload["job"], os.getpid())
+
+    async def die(payload: dict[str, Any]) -> None:
+        await note(payload)
+        os._exit(1)
+
+    async def hang(payload: dict[str, Any]) -> None:
+        await note(payload)
+        await asyncio.Event().wait()
+
+    runner = JobRunner(
+        database,
+        {"note": note, "die": die, "hang": hang},
+        attempts=ATTEMPTS,
+        backoff=BACKOFF,
+        lease=LEASE,
+        concurrency=4,
+    )
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
+    running = asyncio.create_task(runner.run())
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asked.wait()
+    await runner.stop(GRACE_SECONDS)
+    await running
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(work(sys.argv[1]))

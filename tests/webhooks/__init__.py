@@ -1,0 +1,1 @@
+"""Endpoints, the outbox fan-out, and deliveries over real sockets."""
