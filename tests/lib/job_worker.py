@@ -1,4 +1,4 @@
-"""A worker process for the tests of jobs: `python -m tests.lib.job_worker <dsn>`.
+"""A worker process for the tests of jobs: `python -m tests.lib.job_worker <dsn> [attempts]`.
 
 It knows the jobs `note` (writes a row), `die` (writes a row and ends the process at once) and
 `hang` (writes a row and never ends), prints `ready`, and stops on SIGTERM.
@@ -28,7 +28,7 @@ CREATE TABLE notes (job text NOT NULL, worker integer NOT NULL,
 NOTE = "INSERT INTO notes (job, worker) VALUES ($1, $2)"
 
 
-async def work(dsn: str) -> None:
+async def work(dsn: str, attempts: int) -> None:
     database = await Database.open(dsn, size=4)
 
     async def note(payload: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ async def work(dsn: str) -> None:
     runner = JobRunner(
         database,
         {"note": note, "die": die, "hang": hang},
-        attempts=ATTEMPTS,
+        attempts=attempts,
         backoff=BACKOFF,
         lease=LEASE,
         concurrency=4,
@@ -63,4 +63,4 @@ async def work(dsn: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1]))
+    asyncio.run(work(sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else ATTEMPTS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import sys
 from collections import Counter
@@ -49,12 +50,15 @@ def runner_of(database: Database, **handlers: Any) -> JobRunner:
 
 
 @asynccontextmanager
-async def worker(dsn: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def worker(
+    dsn: str, *, attempts: int = ATTEMPTS
+) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.lib.job_worker",
         dsn,
+        str(attempts),
         cwd=_ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -215,6 +219,22 @@ async def test_the_job_of_a_killed_worker_is_run_again(
     assert [process for _, process in await notes()] == [first.pid, second.pid]
 
 
+async def test_a_frozen_worker_that_wakes_up_has_lost_its_job(
+    dsn: str, conn: Connection, notes: Any
+) -> None:
+    await enqueue(conn, "hang", {"job": "long"})
+    async with worker(dsn) as frozen:
+        await until(lambda: _has(notes, "long"))
+        frozen.send_signal(signal.SIGSTOP)
+        async with worker(dsn) as other:
+            await until(lambda: _ran_in(notes, other.pid))
+            frozen.send_signal(signal.SIGCONT)
+            # What it gives back at its end is not its to give any more.
+            frozen.send_signal(signal.SIGTERM)
+            assert await frozen.wait() == 0
+            assert await jobs(conn) == [("hang", "picked", 2)]
+
+
 async def _ran_in(notes: Any, pid: int) -> bool:
     return pid in [process for _, process in await notes()]
 
@@ -319,3 +339,27 @@ async def test_a_worker_goes_on_after_its_connections_were_cut(
         )
     await runner.stop()
     await running
+
+
+@pytest.mark.proof
+async def test_twenty_kills_of_the_only_worker_lose_no_job(
+    dsn: str, conn: Connection, notes: Any
+) -> None:
+    chance = random.Random(1)
+    await enqueue_all(conn, "note", [{"job": f"job {n}"} for n in range(5000)])
+    kills = 0
+    while not await _none_left(conn):
+        # Many attempts, since the kills are not the jobs' doing and may meet one job repeatedly.
+        async with worker(dsn, attempts=50) as process:
+            if kills < 20:
+                await asyncio.sleep(chance.uniform(0.1, 1.5))
+                process.kill()
+                await process.wait()
+                kills += 1
+            else:
+                await until(lambda: _none_left(conn), within=300)
+    ran = Counter(job for job, _ in await notes())
+    assert kills == 20
+    assert set(ran) == {f"job {n}" for n in range(5000)}
+    # In flight at a kill were at most the four that a worker takes at once.
+    assert sum(ran.values()) - 5000 <= 20 * 4

@@ -47,7 +47,7 @@ class Rig:
                 tx=tx,
                 actor=SYSTEM,
                 vault=self.ports.vault,
-                policy=self.ports.outbound.policy,
+                policy=self.ports.outbound_policy,
                 url=url,
                 events=events,
                 enabled=enabled,
@@ -62,7 +62,7 @@ class Rig:
             await update_webhook_endpoint(
                 tx=tx,
                 actor=SYSTEM,
-                policy=self.ports.outbound.policy,
+                policy=self.ports.outbound_policy,
                 endpoint_id=endpoint_id,
                 enabled=enabled,
             )

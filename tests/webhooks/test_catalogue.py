@@ -16,7 +16,7 @@ def test_every_example_validates_against_its_schema(entry: EventType) -> None:
     Draft202012Validator.check_schema(entry.schema)
     validator = Draft202012Validator(entry.schema, format_checker=FormatChecker())
     assert list(validator.iter_errors(entry.example)) == []
-    broken = {key: None for key in entry.example or {}}
+    broken = dict.fromkeys(entry.example or {})
     assert not validator.is_valid(broken)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 
 import pytest
 import tokportal
@@ -35,7 +36,7 @@ async def test_follows_the_schedule_on_the_workspace_clock_and_ends_after_ten(
         wait = row["next_attempt_at"] - row["finished_at"]
         assert delay * 0.8 <= wait <= delay * 1.2
     assert rows[-1]["next_attempt_at"] is None
-    for earlier, later in zip(rows, rows[1:], strict=False):
+    for earlier, later in pairwise(rows):
         assert later["due_at"] == earlier["next_attempt_at"]
     assert len(receiver.received) == 10
     assert len(set(receiver.event_ids)) == 1

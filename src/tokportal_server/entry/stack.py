@@ -33,6 +33,22 @@ def database(settings: Settings) -> Iterator[Settings]:
         yield msgspec.structs.replace(settings, database_url=dsn)
 
 
+@contextmanager
+def borrowed_database(settings: Settings) -> Iterator[Settings]:
+    """Give the database for one command; an embedded one that was running before runs on."""
+    if settings.database_url is not None:
+        direct = settings.database_direct_url or settings.database_url
+        yield msgspec.structs.replace(settings, database_url=direct)
+        return
+    postgres = embedded.start(settings.home)
+    try:
+        migrate(postgres.dsn())
+        yield msgspec.structs.replace(settings, database_url=postgres.dsn())
+    finally:
+        if not postgres.adopted:
+            postgres.stop()
+
+
 def children(settings: Settings, *, workers: int, with_worker: bool) -> list[ChildSpec]:
     """Describe the processes to keep running."""
     env = environment(settings)

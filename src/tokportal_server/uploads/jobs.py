@@ -130,23 +130,26 @@ class MediaFetcher:
         is_video = claim.kind == "video"
         ingest = ingest_video if is_video else ingest_image
         max_bytes = self._limits.video_max_bytes if is_video else self._limits.image_max_bytes
-        async with (
-            _scratch_file(self._ports.settings.home / "incoming") as path,
-            self._ports.outbound.download(
-                direct_download(claim.source_url),
-                max_bytes=max_bytes,
-                total_timeout=self._seconds,
-                max_redirects=_REDIRECTS,
-            ) as download,
-        ):
-            await _save(download.chunks(), path)
+        async with _scratch_file(self._ports.settings.home / "incoming") as path:
+            url = await self._download(claim.source_url, path, max_bytes)
             media = await ingest(
                 path,
                 workspace_id=claim.workspace_id,
                 storage=self._ports.storage,
                 limits=self._limits,
             )
-        return media, _filename(download.url, claim.kind)
+        return media, _filename(url, claim.kind)
+
+    async def _download(self, source_url: str, path: Path, max_bytes: int) -> str:
+        """Fill the file, and give the address that its bytes came from in the end."""
+        async with self._ports.outbound.download(
+            direct_download(source_url),
+            max_bytes=max_bytes,
+            total_timeout=self._seconds,
+            max_redirects=_REDIRECTS,
+        ) as download:
+            await _save(download.chunks(), path)
+            return download.url
 
     async def _settle(
         self,

@@ -67,9 +67,12 @@ SELECT e.workspace_id, e.id
  ORDER BY waiting.due_at LIMIT $1
    FOR NO KEY UPDATE OF e SKIP LOCKED
 """  # noqa: S608 - the fragment is this module's own text
+# The body is read by a subquery of its own: as a join, with statistics older than a burst of events,
+# the planner read all bodies of the workspace for each delivery (355 ms instead of 15).
 CLAIM = f"""
 WITH room AS (
-    SELECT e.workspace_id, e.id AS endpoint_id, e.url, now() + w.clock_offset AS now,
+    SELECT e.workspace_id, e.id AS endpoint_id, e.url, e.secret_sealed,
+           now() + w.clock_offset AS now,
            {_IN_FLIGHT} AS in_flight,
            CASE WHEN e.consecutive_failures >= $6 THEN 1 ELSE $7 END AS cap
       FROM unnest($1::uuid[], $2::uuid[]) AS locked(workspace_id, endpoint_id)
@@ -78,7 +81,7 @@ WITH room AS (
       JOIN workspaces w ON w.id = e.workspace_id
      WHERE e.enabled AND (e.hold_until IS NULL OR e.hold_until <= now() + w.clock_offset)
 ), picked AS (
-    SELECT room.workspace_id, room.url, due.id, due.recorded_at
+    SELECT room.workspace_id, room.url, room.secret_sealed, due.id, due.recorded_at
       FROM room CROSS JOIN LATERAL (
         SELECT d.id, d.recorded_at, d.due_at, row_number() OVER (ORDER BY d.due_at, d.ordinal) AS n
           FROM webhook_deliveries d
@@ -93,14 +96,12 @@ WITH room AS (
      WHERE d.workspace_id = picked.workspace_id AND d.id = picked.id
        AND d.recorded_at = picked.recorded_at
     RETURNING d.workspace_id, d.id, d.recorded_at, d.endpoint_id, d.event_id, d.event_type,
-              d.attempt, d.url, d.lease_token
+              d.attempt, d.url, d.lease_token, picked.secret_sealed
 )
-SELECT claimed.*, p.body, e.secret_sealed
+SELECT claimed.*,
+       (SELECT p.body FROM webhook_payloads p
+         WHERE p.workspace_id = claimed.workspace_id AND p.event_id = claimed.event_id) AS body
   FROM claimed
-  JOIN webhook_payloads p
-    ON p.workspace_id = claimed.workspace_id AND p.event_id = claimed.event_id
-  JOIN webhook_endpoints e
-    ON e.workspace_id = claimed.workspace_id AND e.id = claimed.endpoint_id
 """  # noqa: S608 - as above
 
 

@@ -33,7 +33,7 @@ from tokportal_server.workspaces.reference import find_country, get_platform
 DEFAULT_COUNTRY = "SELECT default_country FROM workspaces WHERE id = $1"
 ACCOUNT = "SELECT * FROM saved_accounts WHERE workspace_id = $1 AND id = $2 FOR SHARE"
 # Two orders with the same reference queue up here, so that the second one finds the first.
-LOCK_REFERENCE = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || ':' || $2, 0))"
+LOCK_REFERENCE = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text || ':' || $2, 0))"
 DUPLICATE = """
 SELECT id FROM bundles
  WHERE workspace_id = $1 AND external_ref = $2 AND bundle_type <> 'videos_only'

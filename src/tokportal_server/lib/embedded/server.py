@@ -75,13 +75,17 @@ _STOP_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
-    """A running server. Leaving a ``with`` block stops it; dropping the object does not."""
+    """A running server. Leaving a ``with`` block stops it; dropping the object does not.
+
+    ``adopted``: it was running before, so somebody else may be using it.
+    """
 
     data_dir: Path
     socket_dir: Path
     port: int
     major: int
     password: str = field(repr=False)
+    adopted: bool = False
 
     def dsn(self, database: str = DATABASE) -> str:
         """Give the connection string, password included: for connecting, not for logs."""
@@ -161,9 +165,8 @@ def _start(home: Path, major: int, settings: Mapping[str, str]) -> EmbeddedPostg
     with _start_lock(layout):
         programs = binaries.runnable(major, account, layout.root)
         cluster.ensure(layout, programs, account, sync=settings.get("fsync") != "off")
-        endpoint = _adopted(layout, account)
-        if endpoint is None:
-            endpoint = _launched(layout, programs, account, settings)
+        running = _adopted(layout, account)
+        endpoint = running or _launched(layout, programs, account, settings)
         if not endpoint.has_database(DATABASE):
             endpoint.create_database(DATABASE, None)
     return EmbeddedPostgres(
@@ -172,6 +175,7 @@ def _start(home: Path, major: int, settings: Mapping[str, str]) -> EmbeddedPostg
         port=endpoint.port,
         major=major,
         password=endpoint.password,
+        adopted=running is not None,
     )
 
 

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 
 _POLL = timedelta(seconds=0.25)
+_BUSY_POLL = timedelta(seconds=0.02)
 _RECONNECT_SECONDS = 0.5
 _LONGEST_BACKOFF = timedelta(hours=1)
 _DATABASE_TROUBLE = (*UNAVAILABLE, asyncpg.PostgresError, ServiceUnavailableError)
@@ -120,6 +121,7 @@ class JobRunner:
     async def _work(self, mode: QueueExecutionMode) -> None:
         manager = QueueManager(self._queries)
         manager.queue_manager_id = QueueManagerId(self._worker_id)
+        manager.min_dequeue_poll_interval = _BUSY_POLL
         for name, handler in self._handlers.items():
             manager.register_executor(name, _Executor(self, handler))
         self._manager = manager

@@ -56,11 +56,6 @@ class Outbound:
         self._open_socket = open_socket
         self._session: aiohttp.ClientSession | None = None
 
-    @property
-    def policy(self) -> OutboundPolicy:
-        """What may be called, for judging a URL when it is registered."""
-        return self._policy
-
     async def __aenter__(self) -> Self:
         resolver = self._resolver or aiohttp.ThreadedResolver()
         self._session = aiohttp.ClientSession(

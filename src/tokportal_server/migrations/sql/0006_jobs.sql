@@ -85,3 +85,13 @@ CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON pgqueuer USING btree (dedupe_k
 
 CREATE INDEX pgqueuer_updated_id_id1_idx ON pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::pgqueuer_status);
 
+
+-- PGQueuer would also log that a job was picked, a row for every job and for ever. The log keeps the
+-- failures alone: what succeeded is gone, what runs or waits is in the queue itself.
+CREATE FUNCTION pgqueuer_log_failures_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER pgqueuer_log_failures_only BEFORE INSERT ON pgqueuer_log
+    FOR EACH ROW WHEN (NEW.status <> 'failed') EXECUTE FUNCTION pgqueuer_log_failures_only();

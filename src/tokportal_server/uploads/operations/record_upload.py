@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import structlog
+
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.uploads.ingest import Ingested
 from tokportal_server.uploads.wire import Purpose
+
+log = structlog.get_logger(__name__)
 
 INSERT_UPLOAD = """
 INSERT INTO uploads (workspace_id, id, bundle_id, purpose, filename, storage_key, content_type,
@@ -57,7 +61,11 @@ async def discard_unrecorded(ports: Ports, workspace_id: UUID, storage_key: str)
     A connection that breaks during COMMIT leaves it open whether the row is there, so it is asked
     for: an object without a row wastes space, a row without an object is a broken order.
     """
-    async with ports.database.connection() as conn:
-        recorded = await conn.fetchval(IS_RECORDED, workspace_id, storage_key)
-    if not recorded:
-        await ports.storage.delete(storage_key)
+    try:
+        async with ports.database.connection() as conn:
+            recorded = await conn.fetchval(IS_RECORDED, workspace_id, storage_key)
+        if not recorded:
+            await ports.storage.delete(storage_key)
+    except Exception:
+        # Whoever calls is already on the way out with an error, which says more than this one.
+        log.exception("object_left", storage_key=storage_key)

@@ -1,0 +1,191 @@
+"""Bring the parts of the demo together."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import asyncpg
+import msgspec
+
+from tokportal_server.cli.administration import grant_credits
+from tokportal_server.entry import stack
+from tokportal_server.entry.demo.reporter import ConsoleReporter, JsonReporter, Reporter
+from tokportal_server.lib import log
+from tokportal_server.lib.db import prepare_connection
+from tokportal_server.lib.process import Supervisor
+from tokportal_server.lib.settings import Settings
+from tokportal_server.rehearsal.create_rehearsal import create_rehearsal
+from tokportal_server.workspaces.operations.api_keys import create_api_key
+from tokportal_server.workspaces.operations.create_person import create_person
+
+CREDITS = 500
+_STARTUP_SECONDS = 30.0
+CONSOLE_NOTE = (
+    "The console's pages come with a later release: the log-ins are made and stored, but there is"
+    " no page to sign in to yet."
+)
+
+
+def run(settings: Settings, *, as_json: bool, stay: bool) -> int:
+    """Run the demo; give 0 if every step succeeded.
+
+    With ``stay`` the server runs on after the walk until SIGINT or SIGTERM.
+    """
+    report: Reporter = JsonReporter() if as_json else ConsoleReporter()
+    hook_port = _free_port()
+    settings = _for_demo(settings, hook_port, quiet=not as_json)
+    log.configure(settings.log_level, settings.log_format)
+    with stack.database(settings) as ready:
+        return asyncio.run(_run(ready, report, hook_port, stay=stay))
+
+
+def _for_demo(settings: Settings, hook_port: int, *, quiet: bool) -> Settings:
+    """Let webhooks reach the receiver on loopback, and find another port if ours is taken."""
+    return msgspec.structs.replace(
+        settings,
+        home=settings.home / "demo",
+        port=settings.port if _is_free(settings.port) else _free_port(),
+        log_level="error" if quiet else settings.log_level,
+        webhooks_allow_loopback=True,
+        webhooks_allowed_ports=(*settings.webhooks_allowed_ports, hook_port),
+    )
+
+
+async def _run(settings: Settings, report: Reporter, hook_port: int, *, stay: bool) -> int:
+    # The client and its extra are only needed here: a server without the demo runs without them.
+    from tokportal import TokPortal  # noqa: PLC0415
+
+    from tokportal_server.entry.demo.receiver import receiving  # noqa: PLC0415
+    from tokportal_server.entry.demo.walk import Walk  # noqa: PLC0415
+
+    address = f"http://{settings.host}:{settings.port}"
+    specs = stack.children(settings, workers=1, with_worker=True)
+    supervisor = Supervisor(specs, grace=settings.drain_seconds)
+    async with receiving(hook_port) as receiver, _running(supervisor) as running:
+        await _until_ready(address)
+        stage = await _set_the_stage(settings)
+        report.ready(_facts(address, stage))
+        with tempfile.TemporaryDirectory() as folder:
+            walk = Walk(
+                client=TokPortal(stage.api_key, base_url=f"{address}/api/ext"),
+                server=address,
+                receiver=receiver,
+                hook_url=f"http://127.0.0.1:{hook_port}/hook",
+                folder=Path(folder),
+                report=report,
+            )
+            ok = await asyncio.to_thread(walk.run)
+        if stay:
+            await running
+    return 0 if ok else 1
+
+
+@asynccontextmanager
+async def _running(supervisor: Supervisor) -> AsyncIterator[asyncio.Task[int]]:
+    task = asyncio.create_task(supervisor.run())
+    try:
+        yield task
+    finally:
+        supervisor.stop()
+        await task
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The rehearsal workspace and who belongs to it."""
+
+    workspace_id: UUID
+    api_key: str
+    logins: dict[str, dict[str, str]]
+
+
+async def _set_the_stage(settings: Settings) -> _Stage:
+    """Make a new rehearsal with an owner, an operator, credits and a key."""
+    conn = await asyncpg.connect(settings.database_url)
+    try:
+        await prepare_connection(conn)
+        tag = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+        logins: dict[str, dict[str, str]] = {}
+        ids: dict[str, UUID] = {}
+        for name in ("alice", "olga"):
+            login = {"email": f"{name}.{tag}@example.com", "password": secrets.token_urlsafe(9)}
+            ids[name] = await create_person(
+                conn=conn,
+                email=login["email"],
+                name=name.title(),
+                password=login["password"],
+                operator=name == "olga",
+            )
+            logins[name] = login
+        workspace_id = await create_rehearsal(
+            conn=conn, name=f"Demo {tag}", owner_id=ids["alice"], plan="full"
+        )
+        await grant_credits(
+            conn, workspace_id=workspace_id, amount=CREDITS, reason="Demo", expires_in_days=None
+        )
+        _, api_key = await create_api_key(
+            conn=conn,
+            workspace_id=workspace_id,
+            person_id=ids["alice"],
+            name="Demo",
+            environment="test",
+        )
+        return _Stage(workspace_id, api_key, logins)
+    finally:
+        await conn.close()
+
+
+def _facts(address: str, stage: _Stage) -> dict[str, Any]:
+    return {
+        "base_url": f"{address}/api/ext",
+        "api_key": stage.api_key,
+        "console_url": f"{address}/console",
+        "console_note": CONSOLE_NOTE,
+        "logins": stage.logins,
+        "workspace_id": str(stage.workspace_id),
+    }
+
+
+async def _until_ready(address: str) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _STARTUP_SECONDS
+    while loop.time() < deadline:
+        with suppress(URLError, ConnectionError, TimeoutError):
+            await asyncio.to_thread(_probe, f"{address}/readyz")
+            return
+        await asyncio.sleep(0.05)
+    raise RuntimeError(f"the server at {address} was not ready within {_STARTUP_SECONDS:.0f} s")
+
+
+def _probe(url: str) -> None:
+    with urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
+        pass
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the server itself binds: connections of an earlier run that linger are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return port != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

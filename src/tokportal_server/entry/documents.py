@@ -1,0 +1,82 @@
+"""Generated files: written from the code, compared with it by ``--check``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tokportal_server.entry.operations import all_operations
+from tokportal_server.http.openapi import declared_errors, document
+from tokportal_server.http.system import encode_document
+from tokportal_server.lib.settings import settings_table
+from tokportal_server.orders.states import MACHINES
+
+ROOT = Path(__file__).resolve().parents[3]
+_BEGIN = "<!-- generated: "
+_END = "<!-- end of generated -->"
+
+
+def write_openapi(*, check: bool) -> int:
+    """Write ``contract/openapi.json``; with ``check`` only compare."""
+    content = encode_document(document(all_operations())).decode()
+    return _settle({ROOT / "contract" / "openapi.json": content}, check=check)
+
+
+def write_docs(*, check: bool) -> int:
+    """Write the generated blocks of the pages in ``docs/``; with ``check`` only compare."""
+    blocks = {
+        "settings": settings_table(),
+        "states": _states(),
+        "errors": _errors(),
+    }
+    pages = {
+        page: _filled(page, blocks)
+        for page in sorted((ROOT / "docs").rglob("*.md"))
+        if _BEGIN in page.read_text(encoding="utf-8")
+    }
+    return _settle(pages, check=check)
+
+
+def _settle(files: Mapping[Path, str], *, check: bool) -> int:
+    stale = [
+        path
+        for path, content in files.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != content
+    ]
+    for path in stale:
+        if check:
+            print(f"{path.relative_to(ROOT)} is not current: run make docs", file=sys.stderr)
+        else:
+            path.write_text(files[path], encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if check and stale else 0
+
+
+def _filled(page: Path, blocks: Mapping[str, str]) -> str:
+    """Replace each ``<!-- generated: NAME -->`` block of a page by what the code says now."""
+    parts = []
+    rest = page.read_text(encoding="utf-8")
+    while _BEGIN in rest:
+        before, _, rest = rest.partition(_BEGIN)
+        name, _, rest = rest.partition(" -->")
+        _, _, rest = rest.partition(_END)
+        parts.append(f"{before}{_BEGIN}{name} -->\n\n{blocks[name].strip()}\n\n{_END}")
+    return "".join(parts) + rest
+
+
+def _states() -> str:
+    return "\n\n".join(
+        f"### {machine.kind}\n\n```mermaid\n{machine.mermaid()}\n```" for machine in MACHINES
+    )
+
+
+def _errors() -> str:
+    """List every code with its status and what it means, from the operations that declare it."""
+    known = {
+        error.code: (error.status, (error.__doc__ or "").strip().splitlines()[0])
+        for operation in all_operations()
+        for error in declared_errors(operation)
+    }
+    rows = [f"| `{code}` | {status} | {what} |" for code, (status, what) in sorted(known.items())]
+    return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])

@@ -1,0 +1,324 @@
+"""The ``tokportal-server`` command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+import asyncpg
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tokportal_server import __version__
+from tokportal_server.cli import administration
+from tokportal_server.cli.doctor import examine
+from tokportal_server.entry import demo as demonstration
+from tokportal_server.entry import documents, stack
+from tokportal_server.entry.granian_server import serve_api
+from tokportal_server.entry.worker import run_worker
+from tokportal_server.lib import log
+from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.embedded import EmbeddedPostgresError
+from tokportal_server.lib.process import die_with_parent, run_children
+from tokportal_server.lib.settings import Settings, SettingsError
+
+app = App(
+    name="tokportal-server",
+    help="An independent, self-hosted server for the TokPortal public API.",
+    version=__version__,
+)
+workspace = App(name="workspace", help="Make and list workspaces.")
+person = App(name="person", help="Make people who may sign in.")
+key = App(name="key", help="Make and revoke API keys.")
+credits_ = App(name="credits", help="Grant credits.")
+for group in (workspace, person, key, credits_):
+    app.command(group)
+
+console = Console(stderr=True)
+Quietly = Annotated[bool, Parameter(negative="")]
+
+
+def settings() -> Settings:
+    """Read the environment, and log as it asks for."""
+    read = Settings.from_env(os.environ)
+    log.configure(read.log_level, read.log_format)
+    return read
+
+
+@app.command
+def serve(*, workers: int = 1, with_worker: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Start the database, migrate it, and serve the API until stopped.
+
+    Parameters
+    ----------
+    workers
+        API processes.
+    with_worker
+        Run a worker beside them; without it start `tokportal-server worker` elsewhere.
+    """
+    with stack.database(settings()) as ready:
+        specs = stack.children(ready, workers=workers, with_worker=with_worker)
+        return run_children(specs, grace=ready.drain_seconds)
+
+
+@app.command(name="serve-api", show=False)
+def serve_api_process(*, workers: int = 1) -> None:
+    """Serve the API alone, on a database that is there and migrated; `serve` starts this."""
+    die_with_parent()
+    serve_api(settings(), workers=workers)
+
+
+@app.command
+def worker() -> None:
+    """Run a worker: events, webhook deliveries, deadlines, jobs, simulated managers."""
+    die_with_parent()
+    asyncio.run(run_worker(settings()))
+
+
+@app.command
+def migrate() -> None:
+    """Bring the database to the schema of this release."""
+    with stack.database(settings()):
+        console.print("The database has the schema of this release.")
+
+
+@app.command
+def demo(
+    *,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    exit: Annotated[bool, Parameter(name="--exit", negative="")] = False,  # noqa: A002
+) -> int:
+    """Walk one order through the public API with the published client, in a rehearsal.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object a line, for scripts.
+    exit
+        Stop after the walk; the exit code tells whether every step succeeded.
+    """
+    return demonstration.run(settings(), as_json=json, stay=not exit)
+
+
+@app.command
+def doctor() -> int:
+    """Prove the ledger, the journal and the counters from the database; exit 1 if they are off."""
+
+    async def check(conn: Connection) -> int:
+        table = Table("check", "what is proven", "result")
+        findings = await examine(conn)
+        for finding in findings:
+            wrong = finding.contradictions
+            table.add_row(
+                finding.check.name,
+                finding.check.claim,
+                f"[red]{len(wrong)} contradictions, e.g. {wrong[0]}" if wrong else "[green]holds",
+            )
+        Console().print(table)
+        return 1 if any(finding.contradictions for finding in findings) else 0
+
+    return _with_connection(check)
+
+
+@app.command
+def openapi(*, check: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Write contract/openapi.json from the code, or (--check) fail if it is not current."""
+    return documents.write_openapi(check=check)
+
+
+@app.command
+def docs(*, check: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Write the generated pages of docs/, or (--check) fail if they are not current."""
+    return documents.write_docs(check=check)
+
+
+@workspace.command(name="create")
+def create_workspace(
+    name: str,
+    *,
+    owner: str,
+    rehearsal: Annotated[bool, Parameter(negative="")] = False,
+    plan: Literal["starter", "creator", "full"] = "starter",
+) -> int:
+    """Make a workspace for the person with the e-mail address OWNER.
+
+    Parameters
+    ----------
+    name
+        What people call it.
+    owner
+        E-mail address of an existing person.
+    rehearsal
+        Give it a clock of its own and simulated managers, for good.
+    plan
+        Which analytics it has.
+    """
+
+    async def make(conn: Connection) -> int:
+        made = await administration.create_workspace(
+            conn, name=name, owner=owner, rehearsal=rehearsal, plan=plan
+        )
+        print(made)
+        return 0
+
+    return _with_connection(make)
+
+
+@person.command(name="create")
+def create_person(
+    email: str,
+    name: str,
+    *,
+    operator: Annotated[bool, Parameter(negative="")] = False,
+    manager_countries: list[str] | None = None,
+    manager_platforms: list[str] | None = None,
+) -> int:
+    """Make a person; the password is read from standard input if one is piped in.
+
+    Parameters
+    ----------
+    email
+        Address to sign in with.
+    name
+        What people call them.
+    operator
+        Staff who run this installation.
+    manager_countries
+        Make them a manager in these countries.
+    manager_platforms
+        The platforms that they work on; all if not given.
+    """
+    password = None if sys.stdin.isatty() else sys.stdin.readline().strip() or None
+
+    async def make(conn: Connection) -> int:
+        made = await administration.create_person(
+            conn,
+            email=email,
+            name=name,
+            password=password,
+            operator=operator,
+            countries=manager_countries or [],
+            platforms=manager_platforms or [],
+        )
+        print(made)
+        return 0
+
+    return _with_connection(make)
+
+
+@key.command(name="create")
+def create_key(
+    workspace_id: UUID,
+    *,
+    owner: str,
+    name: str = "API key",
+    scope: Literal["*", "read", "write"] = "*",
+    environment: Literal["production", "staging", "development", "test"] = "production",
+) -> int:
+    """Make an API key and print it, this once.
+
+    Parameters
+    ----------
+    workspace_id
+        The workspace that the key opens.
+    owner
+        E-mail address of the person who answers for it.
+    name
+        What it is for.
+    scope
+        What it may do: everything, read (GET) or write (the other methods).
+    environment
+        A label.
+    """
+
+    async def make(conn: Connection) -> int:
+        raw = await administration.create_key(
+            conn,
+            workspace_id=workspace_id,
+            owner=owner,
+            name=name,
+            scope=scope,
+            environment=environment,
+        )
+        print(raw)
+        return 0
+
+    return _with_connection(make)
+
+
+@key.command(name="revoke")
+def revoke_key(workspace_id: UUID, key_id: UUID) -> int:
+    """End an API key from the next request on."""
+
+    async def end(conn: Connection) -> int:
+        await administration.revoke_key(conn, workspace_id=workspace_id, key_id=key_id)
+        return 0
+
+    return _with_connection(end)
+
+
+@credits_.command(name="grant")
+def grant_credits(
+    workspace_id: UUID, amount: int, *, reason: str, expires_in_days: int | None = None
+) -> int:
+    """Give a workspace credits.
+
+    Parameters
+    ----------
+    workspace_id
+        Who gets them.
+    amount
+        Whole credits, at least 1.
+    reason
+        What the ledger says.
+    expires_in_days
+        When they expire; never if not given.
+    """
+
+    async def give(conn: Connection) -> int:
+        balance = await administration.grant_credits(
+            conn,
+            workspace_id=workspace_id,
+            amount=amount,
+            reason=reason,
+            expires_in_days=expires_in_days,
+        )
+        print(balance)
+        return 0
+
+    return _with_connection(give)
+
+
+def _with_connection(act: Callable[[Connection], Awaitable[int]]) -> int:
+    """Run one act on the installation's database, starting the embedded one if need be."""
+
+    async def connected(dsn: str) -> int:
+        conn = await asyncpg.connect(dsn)
+        try:
+            await prepare_connection(conn)
+            return await act(conn)
+        finally:
+            await conn.close()
+
+    with stack.borrowed_database(settings()) as ready:
+        return asyncio.run(connected(ready.database_url or ""))
+
+
+def main() -> None:
+    """Run the command line; what an operator can mend is one message, without a traceback."""
+    try:
+        result = app(result_action="return_value")
+    except (SettingsError, EmbeddedPostgresError, administration.AdministrationError) as error:
+        console.print(f"[red]tokportal-server:[/red] {error}", markup=True, highlight=False)
+        sys.exit(2)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+if __name__ == "__main__":
+    main()
