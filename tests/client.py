@@ -11,6 +11,7 @@ from typing import Any, Self
 import aiohttp
 
 from tests.contract import check_answer
+from tokportal_server.http.registry import BASE_PATH
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,21 @@ class Client:
         body: bytes | aiohttp.FormData | None = None,
         params: Any = None,
         headers: Mapping[str, str] | None = None,
+        base: str = BASE_PATH,
     ) -> Reply:
-        """Call ``/api/ext`` + path, and check the answer against the contract."""
+        """Call ``base`` + path, and check the answer against the contract."""
         assert self._session is not None
         sent = {"X-API-Key": self.key} if self.key else {}
         async with self._session.request(
             method,
-            f"{self.address}/api/ext{path}",
+            f"{self.address}{base}{path}",
             json=json,
             data=body,
             params=params,
             headers=sent | dict(headers or {}),
         ) as answer:
             reply = Reply(answer.status, answer.headers, await answer.read())
-        check_answer(method, path, reply.status, reply.headers, reply.body)
+        check_answer(method, path, reply.status, reply.headers, reply.body, base=base)
         return reply
 
     async def get(self, path: str, **more: Any) -> Reply:

@@ -239,6 +239,24 @@ async def test_refuses_a_form_that_is_cut_short(
     assert stored() == []
 
 
+async def test_a_sender_that_hangs_up_leaves_nothing(
+    alice: Client, bundle: UUID, clip: bytes, stored: Stored
+) -> None:
+    body, headers = form(clip + bytes(4 << 20), {"bundle_id": str(bundle)})
+    head = {**headers, "Host": "x", "X-API-Key": alice.key, "Content-Length": str(len(body))}
+    lines = [f"POST /api/ext{VIDEO} HTTP/1.1", *(f"{k}: {v}" for k, v in head.items())]
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(alice.address.split(":")[2]))
+    writer.write("\r\n".join([*lines, "", ""]).encode() + body[: 3 << 20])
+    async with asyncio.timeout(30):
+        while not stored():  # noqa: ASYNC110 - the server makes it true, and tells nobody
+            await asyncio.sleep(0.01)
+        writer.close()
+        await writer.wait_closed()
+        while stored():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    assert await reader.read() == b""
+
+
 async def test_a_replayed_key_gives_the_same_answer_and_stores_one_object(
     alice: Client, bundle: UUID, clip: bytes, stored: Stored, conn: Connection
 ) -> None:

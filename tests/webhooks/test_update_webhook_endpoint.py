@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client import Client, Reply
-from tests.webhooks.api import MALFORMED, UNKNOWN, created, dry_run
+from tests.webhooks.api import MALFORMED, UNKNOWN, body, created, dry_run
 from tokportal_server.lib.db import Connection
 
 
@@ -138,3 +138,9 @@ async def test_a_dry_run_changes_nothing(alice: Client) -> None:
     assert reply.data["enabled"] is False
     assert reply.json["dry_run"] is True
     assert (await alice.get(f"/webhooks/{endpoint['id']}")).data["enabled"] is True
+
+
+async def test_refuses_the_id_that_a_dry_run_gave(alice: Client) -> None:
+    imagined = (await alice.post("/webhooks", body(), headers=dry_run())).data["id"]
+    reply = await patch(alice, imagined, {"enabled": False})
+    assert (reply.status, reply.code) == (400, "DRY_RUN_ID_IN_LIVE_REQUEST")

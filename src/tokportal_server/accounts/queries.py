@@ -10,11 +10,16 @@ from tokportal_server.lib.clock import wire_time
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import SavedAccountNotFoundError
 from tokportal_server.orders.locks import Row
+from tokportal_server.uploads.media import public_url
 from tokportal_server.workspaces.reference import find_country
 
 _SELECT = """
-SELECT a.*, m.display_name FROM saved_accounts a
+SELECT a.*, m.display_name, u.storage_key AS picture_key FROM saved_accounts a
   LEFT JOIN managers m ON m.person_id = a.manager_id
+  LEFT JOIN profiles p ON p.workspace_id = a.workspace_id AND p.bundle_id = a.bundle_id
+  LEFT JOIN media i ON i.workspace_id = p.workspace_id AND i.owner_id = p.id
+                   AND i.kind = 'profile_picture'
+  LEFT JOIN uploads u ON u.workspace_id = i.workspace_id AND u.id = i.upload_id
  WHERE a.workspace_id = $1
 """
 _FILTERS = """
@@ -27,7 +32,9 @@ LIST = _SELECT + _FILTERS + " ORDER BY a.ordinal DESC LIMIT $5 OFFSET $6"
 COUNT = "SELECT count(*) FROM saved_accounts a WHERE a.workspace_id = $1" + _FILTERS
 
 
-async def get_account(conn: Connection, workspace_id: UUID, account_id: UUID) -> SavedAccount:
+async def get_account(
+    conn: Connection, workspace_id: UUID, account_id: UUID, *, base_url: str
+) -> SavedAccount:
     """Give one account, delivered or still in review.
 
     Raises:
@@ -38,11 +45,11 @@ async def get_account(conn: Connection, workspace_id: UUID, account_id: UUID) ->
         raise SavedAccountNotFoundError(
             f"No account {account_id} in this workspace. GET /accounts lists those there are."
         )
-    return _account(row)
+    return _account(row, base_url)
 
 
 async def list_accounts(
-    conn: Connection, workspace_id: UUID, query: ListAccountsQuery
+    conn: Connection, workspace_id: UUID, query: ListAccountsQuery, *, base_url: str
 ) -> tuple[list[SavedAccount], Page]:
     """Give a page of accounts, newest first."""
     country = query.country
@@ -52,10 +59,13 @@ async def list_accounts(
     filters = (workspace_id, query.platform, country, query.banned)
     rows = await conn.fetch(LIST, *filters, query.per_page, query.offset)
     total = await conn.fetchval(COUNT, *filters)
-    return [_account(row) for row in rows], query.of(total)
+    return [_account(row, base_url) for row in rows], query.of(total)
 
 
-def _account(row: Row) -> SavedAccount:
+def _account(row: Row, base_url: str) -> SavedAccount:
+    # Our own copy of the picture outlives the address that the customer gave.
+    key = row["picture_key"]
+    picture = row["profile_picture_url"] if key is None else public_url(base_url, key)
     manager = row["manager_id"] and ManagerFacts(row["manager_id"], row["display_name"])
     return SavedAccount(
         id=row["id"],
@@ -64,7 +74,7 @@ def _account(row: Row) -> SavedAccount:
         username=row["username"],
         visible_name=row["visible_name"],
         profile_url=row["profile_url"],
-        profile_picture_url=row["profile_picture_url"],
+        profile_picture_url=picture,
         biography=row["biography"],
         status=row["status"],
         banned=row["status"] == "banned",

@@ -22,7 +22,9 @@ router = Router("Accounts")
 )
 async def list_accounts(call: Call, query: ListAccountsQuery) -> Answer:
     """Accounts of the workspace, newest first; those in review have no ``delivered_at`` yet."""
-    accounts, page = await queries.list_accounts(call.conn, call.who.workspace_id, query)
+    accounts, page = await queries.list_accounts(
+        call.conn, call.who.workspace_id, query, base_url=call.base_url
+    )
     return Answer(accounts, page=page)
 
 
@@ -37,4 +39,7 @@ async def list_accounts(call: Call, query: ListAccountsQuery) -> Answer:
 async def get_account(call: Call) -> Answer:
     """One account, without its secrets."""
     account_id = call.id("id", SavedAccountNotFoundError)
-    return Answer(await queries.get_account(call.conn, call.who.workspace_id, account_id))
+    found = await queries.get_account(
+        call.conn, call.who.workspace_id, account_id, base_url=call.base_url
+    )
+    return Answer(found)

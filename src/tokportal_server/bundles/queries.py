@@ -21,6 +21,7 @@ from tokportal_server.lib.clock import wire_time
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import ListingNotFoundError, bundle_not_found
 from tokportal_server.orders.locks import Row
+from tokportal_server.uploads.media import public_url
 from tokportal_server.workspaces.reference import find_country
 
 # One row a bundle: its profile, its account, and its slots counted by status.
@@ -70,9 +71,12 @@ SELECT COALESCE(sum(n), 0)::bigint FROM counters
  WHERE workspace_id = $1 AND kind = 'bundle' AND ($2::text IS NULL OR status = $2)
 """
 PROFILE = """
-SELECT p.*, b.saved_account_id, a.profile_url FROM profiles p
+SELECT p.*, b.saved_account_id, a.profile_url, u.storage_key AS picture_key FROM profiles p
   JOIN bundles b ON b.workspace_id = p.workspace_id AND b.id = p.bundle_id
   LEFT JOIN saved_accounts a ON a.workspace_id = b.workspace_id AND a.id = b.saved_account_id
+  LEFT JOIN media i ON i.workspace_id = p.workspace_id AND i.owner_id = p.id
+                   AND i.kind = 'profile_picture' AND i.source_url IS NULL
+  LEFT JOIN uploads u ON u.workspace_id = i.workspace_id AND u.id = i.upload_id
  WHERE p.workspace_id = $1 AND p.bundle_id = $2
 """
 PROFILE_CORRECTIONS = """
@@ -165,8 +169,10 @@ def _bundle(row: Row) -> Bundle:
     )
 
 
-async def get_profile(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> Profile:
-    """Give the profile that a bundle sets up.
+async def get_profile(
+    conn: Connection, workspace_id: UUID, bundle_id: UUID, *, base_url: str
+) -> Profile:
+    """Give the profile that a bundle sets up; an uploaded picture by its public address.
 
     Raises:
         BundleNotFoundError, ListingNotFoundError: there is no such bundle, or it is videos_only.
@@ -179,17 +185,17 @@ async def get_profile(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> 
             f"Bundle {bundle_id} is videos_only: its account is delivered already."
         )
     rounds = await conn.fetch(PROFILE_CORRECTIONS, workspace_id, bundle_id)
-    return _profile(row, rounds)
+    return _profile(row, rounds, base_url)
 
 
-def _profile(row: Row, rounds: list[Row]) -> Profile:
+def _profile(row: Row, rounds: list[Row], base_url: str) -> Profile:
+    key = row["picture_key"]
     same = (
         "bundle_id",
         "status",
         "username",
         "visible_name",
         "biography",
-        "profile_picture_url",
         "link_in_bio",
         "niche_warming_instructions",
         "saved_account_id",
@@ -201,6 +207,9 @@ def _profile(row: Row, rounds: list[Row]) -> Profile:
         **{name: wire_time(row[name]) for name in times},
         id=row["bundle_id"],
         account_id=row["id"],
+        profile_picture_url=row["profile_picture_url"]
+        if key is None
+        else public_url(base_url, key),
         deviations=msgspec.convert(row["deviations"], list[Deviation]),
         corrections=[
             ProfileCorrection(

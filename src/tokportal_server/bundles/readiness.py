@@ -84,9 +84,13 @@ async def gather(conn: Connection, workspace_id: UUID, bundle_id: UUID, now: dat
 
 
 def assess(facts: Facts) -> Readiness:
-    """List every blocker, in the order in which publish answers with the first, and warnings."""
+    """List every blocker, in the order in which publish answers with the first, and warnings.
+
+    A bundle that is past its set-up is stopped by its status alone: no call would clear the rest.
+    """
+    if stopped := list(_status_blockers(facts)):
+        return Readiness(ready=False, blockers=stopped, warnings=[])
     blockers = [
-        *_status_blockers(facts),
         *_outside_blockers(facts),
         *_profile_blockers(facts),
         *_video_blockers(facts),
@@ -164,11 +168,12 @@ def _profile_blockers(facts: Facts) -> Iterator[Hindrance]:
 
 def _video_blockers(facts: Facts) -> Iterator[Hindrance]:
     if facts.bundle["bundle_type"] == "videos_only" and not facts.configured:
+        empty = next((s["position"] for s in facts.slots if s["status"] == "pending"), 1)
         yield Hindrance(
             code="NO_VIDEOS_CONFIGURED",
             message="No slot is configured, so there is nothing to post.",
-            resolve=_call(facts, "configureBundleVideo", "PUT", "/videos/1"),
-            position=1,
+            resolve=_call(facts, "configureBundleVideo", "PUT", f"/videos/{empty}"),
+            position=empty,
         )
     if facts.picture_status == "failed":
         yield Hindrance(
@@ -211,6 +216,13 @@ def _warnings(facts: Facts) -> Iterator[Hindrance]:
             message="The profile has no picture; the manager will set it up without one.",
             field="profile_picture_url",
             resolve=_call(facts, "configureBundleAccount", "PUT", "/account"),
+        )
+    if facts.picture_status == "fetching":
+        yield Hindrance(
+            code="MEDIA_FETCHING",
+            message="The profile picture is being fetched; the manager gets it once it is there.",
+            field="profile_picture_url",
+            resolve=_call(facts, "getBundleAccount", "GET", "/account"),
         )
     for slot in facts.configured:
         if slot["media_status"] == "fetching":

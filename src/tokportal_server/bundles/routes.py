@@ -164,7 +164,10 @@ async def post_bundle_publish(call: Call) -> Answer:
 async def _profile(call: Call) -> Answer:
     """Answer a change of the profile with the profile as it is now."""
     bundle_id = call.id("id", BundleNotFoundError)
-    return Answer(await queries.get_profile(call.tx.conn, call.tx.workspace_id, bundle_id))
+    profile = await queries.get_profile(
+        call.tx.conn, call.tx.workspace_id, bundle_id, base_url=call.base_url
+    )
+    return Answer(profile)
 
 
 @account.operation(
@@ -178,7 +181,10 @@ async def _profile(call: Call) -> Answer:
 async def get_bundle_account(call: Call) -> Answer:
     """The profile that the bundle sets up, and how far it is."""
     bundle_id = call.id("id", BundleNotFoundError)
-    return Answer(await queries.get_profile(call.conn, call.who.workspace_id, bundle_id))
+    profile = await queries.get_profile(
+        call.conn, call.who.workspace_id, bundle_id, base_url=call.base_url
+    )
+    return Answer(profile)
 
 
 @account.operation(

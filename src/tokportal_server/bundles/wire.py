@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
@@ -20,6 +21,15 @@ PlatformCode = Literal["tiktok", "instagram"]
 Text200 = Annotated[str, Meta(max_length=200)]
 Text2000 = Annotated[str, Meta(max_length=2000)]
 Quantity = Annotated[int, Meta(ge=0, le=500)]
+# What a manager does or minds while setting an account up.
+_SETUP_ONLY = (
+    "wants_niche_warming",
+    "niche_warming_instructions",
+    "wants_deep_warming",
+    "wants_moderation",
+    "moderation_notice",
+)
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 
 
 class CreateBundleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +41,6 @@ class CreateBundleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         Annotated[
             str,
             Meta(
-                min_length=1,
                 max_length=60,
                 description="A code of GET /countries, an ISO code or an English name.",
                 examples=["USA"],
@@ -71,7 +80,7 @@ class CreateBundleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
     def _warming_problems(self) -> Iterator[Problem]:
         if self.bundle_type == "videos_only":
-            for field in ("wants_niche_warming", "wants_deep_warming", "wants_moderation"):
+            for field in _SETUP_ONLY:
                 if getattr(self, field):
                     yield Problem(field, "is for accounts to be set up, not for videos_only")
             return
@@ -210,8 +219,8 @@ class ConfigureAccountRequest(
     def problems(self) -> Iterator[Problem]:
         """Yield the rules that types and bounds cannot express."""
         link = self.link_in_bio
-        if link and not link.startswith(("https://", "http://")):
-            yield Problem("link_in_bio", "must be an http or https URL", link)
+        if link and not _WEB_ADDRESS.fullmatch(link):
+            yield Problem("link_in_bio", "must be an http or https URL with a host", link)
 
 
 class CorrectionFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

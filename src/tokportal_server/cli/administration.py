@@ -22,6 +22,10 @@ from tokportal_server.workspaces.operations import create_workspace as workspace
 FIND_PERSON = "SELECT id FROM people WHERE lower(email) = lower($1)"
 WORKSPACE_OFFSET = "SELECT clock_offset FROM workspaces WHERE id = $1"
 
+# More than anybody buys at once, and little enough that a wallet's sum stays an integer.
+MOST_CREDITS = 10_000_000
+MOST_DAYS = 36_500
+
 
 class AdministrationError(Exception):
     """What was asked for cannot be done; the message says why and what to do."""
@@ -109,8 +113,15 @@ async def grant_credits(
     expires_in_days: int | None,
 ) -> int:
     """Grant a lot of credits; give the workspace's balance."""
-    if amount < 1:
-        raise AdministrationError(f"The amount is {amount}; a grant is 1 credit or more.")
+    if not 1 <= amount <= MOST_CREDITS:
+        raise AdministrationError(
+            f"The amount is {amount}; one grant is 1 to {MOST_CREDITS} credits."
+        )
+    if expires_in_days is not None and not 1 <= expires_in_days <= MOST_DAYS:
+        raise AdministrationError(
+            f"The credits would expire in {expires_in_days} days; give 1 to {MOST_DAYS}, or nothing"
+            " for credits that never expire."
+        )
     now = real_now() + await _offset(conn, workspace_id)
     async with unit_of_work(conn, workspace_id, now=now) as tx:
         return await ledger.grant(

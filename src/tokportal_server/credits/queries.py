@@ -35,14 +35,14 @@ SELECT e.id, e.type, e.amount, e.description, e.breakdown, e.balance_after, e.re
   FROM credit_entries e
  WHERE e.workspace_id = $1
    AND ($2::timestamptz IS NULL OR e.created_at >= $2)
-   AND ($3::timestamptz IS NULL OR e.created_at < $3)
+   AND ($3::timestamptz IS NULL OR e.created_at <= $3)
  ORDER BY e.ordinal DESC LIMIT $4 OFFSET $5
 """
 HISTORY_TOTAL = """
 SELECT count(*) FROM credit_entries e
  WHERE e.workspace_id = $1
    AND ($2::timestamptz IS NULL OR e.created_at >= $2)
-   AND ($3::timestamptz IS NULL OR e.created_at < $3)
+   AND ($3::timestamptz IS NULL OR e.created_at <= $3)
 """
 ME = """
 SELECT p.email, p.name, p.created_at, w.name AS workspace_name, w.plan, w.timezone, w.rehearsal,
@@ -77,8 +77,8 @@ async def history(
     conn: Connection, workspace_id: UUID, query: HistoryQuery
 ) -> tuple[list[Transaction], Page]:
     """Give a page of entries, newest first."""
-    begin = query.date_from and datetime.combine(query.date_from, time(), UTC)
-    end = query.date_to and datetime.combine(query.date_to, time(), UTC) + timedelta(days=1)
+    begin = query.date_from and datetime.combine(query.date_from, time.min, UTC)
+    end = query.date_to and datetime.combine(query.date_to, time.max, UTC)
     rows = await conn.fetch(HISTORY, workspace_id, begin, end, query.per_page, query.offset)
     total = await conn.fetchval(HISTORY_TOTAL, workspace_id, begin, end)
     entries = [

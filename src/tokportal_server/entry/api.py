@@ -7,8 +7,9 @@ from typing import Any
 
 import structlog
 
+from tokportal_server.console.routes import front_routes
 from tokportal_server.entry.operations import all_operations
-from tokportal_server.entry.wiring import open_ports, public_base
+from tokportal_server.entry.wiring import open_ports
 from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
 from tokportal_server.http.system import system_routes
@@ -33,9 +34,9 @@ class Api:
         self._app = build_app(
             all_operations(),
             ports,
-            base_url=public_base(self._settings),
+            base_url=self._settings.origin(),
             form_limits=form_limits(self._settings),
-            more_routes=[*system_routes(ports), *media_routes(ports)],
+            more_routes=[*system_routes(ports), *media_routes(ports), *front_routes()],
         )
 
     async def close(self) -> None:

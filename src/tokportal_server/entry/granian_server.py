@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 
@@ -16,7 +17,8 @@ from tokportal_server.lib.settings import Settings
 
 def create_app() -> Api:
     """Make the application of one worker process, which must not outlive the server's process."""
-    die_with_parent(signal.SIGKILL)
+    server = multiprocessing.parent_process()
+    die_with_parent(signal.SIGKILL, parent=server.pid if server is not None else None)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format)
     return Api(settings)

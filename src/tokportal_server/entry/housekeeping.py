@@ -6,15 +6,17 @@ import asyncio
 
 from tokportal_server.lib.db import Database
 
+# Read from the catalogue, so that no table can be left off a list.
 MAKE_PARTITIONS = """
-SELECT sum(ensure_month_partitions(name, 3)) FROM unnest($1::text[]) AS name
+SELECT sum(ensure_month_partitions(c.relname::text, 3))
+  FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+ WHERE pg_table_is_visible(c.oid)
 """
 PURGE_ANSWERS = """
 DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
     SELECT workspace_id, key FROM idempotency_keys WHERE expires_at < now() LIMIT 1000
 )
 """
-PARTITIONED = ["journal", "events", "webhook_deliveries"]
 _EVERY_SECONDS = 60.0
 
 
@@ -33,7 +35,7 @@ class Housekeeping:
         if now < self._next:
             return 0
         async with self._database.connection() as conn:
-            await conn.fetchval(MAKE_PARTITIONS, PARTITIONED)
+            await conn.fetchval(MAKE_PARTITIONS)
             result = await conn.execute(PURGE_ANSWERS)
         purged = int(result.removeprefix("DELETE "))
         # A full batch means that there is more.

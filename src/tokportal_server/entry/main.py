@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
+from types import FrameType
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from tokportal_server.entry.worker import run_worker
 from tokportal_server.lib import log
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import EmbeddedPostgresError
-from tokportal_server.lib.process import die_with_parent, run_children
+from tokportal_server.lib.process import die_with_parent
 from tokportal_server.lib.settings import Settings, SettingsError
 
 app = App(
@@ -62,23 +63,31 @@ def serve(*, workers: int = 1, with_worker: Annotated[bool, Parameter(negative="
     with_worker
         Run a worker beside them; without it start `tokportal-server worker` elsewhere.
     """
-    with stack.database(settings()) as ready:
-        specs = stack.children(ready, workers=workers, with_worker=with_worker)
-        return run_children(specs, grace=ready.drain_seconds)
+    return stack.serve(settings(), workers=workers, with_worker=with_worker)
 
 
 @app.command(name="serve-api", show=False)
-def serve_api_process(*, workers: int = 1) -> None:
+def serve_api_process(*, parent: int, workers: int = 1) -> None:
     """Serve the API alone, on a database that is there and migrated; `serve` starts this."""
-    die_with_parent()
+    die_with_parent(parent=parent)
     serve_api(settings(), workers=workers)
 
 
 @app.command
-def worker() -> None:
-    """Run a worker: events, webhook deliveries, deadlines, jobs, simulated managers."""
-    die_with_parent()
-    asyncio.run(run_worker(settings()))
+def worker(*, parent: Annotated[int | None, Parameter(show=False)] = None) -> None:
+    """Run a worker: events, webhook deliveries, deadlines, jobs, simulated managers.
+
+    Parameters
+    ----------
+    parent
+        Process that this one must not outlive; its database is there and migrated.
+    """
+    if parent is not None:
+        die_with_parent(parent=parent)
+        asyncio.run(run_worker(settings()))
+        return
+    with stack.borrowed_database(settings()) as ready:
+        asyncio.run(run_worker(ready))
 
 
 @app.command
@@ -164,7 +173,7 @@ def create_workspace(
         made = await administration.create_workspace(
             conn, name=name, owner=owner, rehearsal=rehearsal, plan=plan
         )
-        print(made)
+        _answer(made)
         return 0
 
     return _with_connection(make)
@@ -206,7 +215,7 @@ def create_person(
             countries=manager_countries or [],
             platforms=manager_platforms or [],
         )
-        print(made)
+        _answer(made)
         return 0
 
     return _with_connection(make)
@@ -246,7 +255,7 @@ def create_key(
             scope=scope,
             environment=environment,
         )
-        print(raw)
+        _answer(raw)
         return 0
 
     return _with_connection(make)
@@ -289,10 +298,14 @@ def grant_credits(
             reason=reason,
             expires_in_days=expires_in_days,
         )
-        print(balance)
+        _answer(balance)
         return 0
 
     return _with_connection(give)
+
+
+def _answer(value: object) -> None:
+    sys.stdout.write(f"{value}\n")
 
 
 def _with_connection(act: Callable[[Connection], Awaitable[int]]) -> int:
@@ -310,11 +323,25 @@ def _with_connection(act: Callable[[Connection], Awaitable[int]]) -> int:
         return asyncio.run(connected(ready.database_url or ""))
 
 
+def _stop(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+_REFUSALS = (
+    SettingsError,
+    EmbeddedPostgresError,
+    administration.AdministrationError,
+    stack.StartError,
+)
+
+
 def main() -> None:
     """Run the command line; what an operator can mend is one message, without a traceback."""
+    # Until a part takes the signal over: being told to stop while starting still cleans up.
+    signal.signal(signal.SIGTERM, _stop)
     try:
         result = app(result_action="return_value")
-    except (SettingsError, EmbeddedPostgresError, administration.AdministrationError) as error:
+    except _REFUSALS as error:
         console.print(f"[red]tokportal-server:[/red] {error}", markup=True, highlight=False)
         sys.exit(2)
     sys.exit(result if isinstance(result, int) else 0)

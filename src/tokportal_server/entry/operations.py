@@ -9,8 +9,8 @@ from tokportal_server.bundles import routes as bundles
 from tokportal_server.credits import routes as money
 from tokportal_server.http.registry import Operation, not_built
 from tokportal_server.lib.resources import contract_file
-from tokportal_server.uploads import routes as uploads
 from tokportal_server.rehearsal import routes as rehearsal
+from tokportal_server.uploads import routes as uploads
 from tokportal_server.videos import routes as videos
 from tokportal_server.webhooks import routes as webhooks
 from tokportal_server.workspaces import routes as workspaces

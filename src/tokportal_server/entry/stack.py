@@ -1,33 +1,52 @@
 """Starting the parts: database, migrations, API, worker.
 
-The supervising process starts (or adopts) the embedded PostgreSQL, migrates, and keeps one API and
-one worker process running; they are this module's own commands, given their settings by the
-environment. A part that dies is started again; if the supervisor is killed, the kernel ends them.
+The supervising process starts (or adopts) the embedded PostgreSQL and keeps it running, migrates,
+and keeps one API and one worker process running; they are this module's own commands, given their
+settings by the environment. A part that dies is started again; if the supervisor is killed, the
+kernel ends the API and the worker, and the next start adopts PostgreSQL.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import msgspec
 
 from tokportal_server.lib import embedded
-from tokportal_server.lib.process import ChildSpec
+from tokportal_server.lib.process import ChildSpec, Supervisor
 from tokportal_server.lib.settings import Settings
 from tokportal_server.migrations.run import migrate
+
+# What a child needs beyond the drain for giving back what it did not finish, before it is killed.
+_MARGIN_SECONDS = 5.0
+# A killed predecessor's API lets go of the port about now.
+_PORT_SECONDS = 5.0
+_PROBE_SECONDS = 5.0
+
+
+class StartError(Exception):
+    """The server cannot be started; the message says why and what to do."""
 
 
 @contextmanager
 def database(settings: Settings) -> Iterator[Settings]:
-    """Give settings with a migrated database: the given one, or the embedded one while it runs."""
+    """Give settings with a migrated database: the given one, or the embedded one.
+
+    The embedded one runs on if another process of this installation uses it too.
+    """
     if settings.database_url is not None:
         migrate(settings.database_direct_url or settings.database_url)
         yield settings
         return
-    with embedded.start(settings.home) as postgres:
+    with embedded.shared(settings.home) as postgres:
         dsn = postgres.dsn()
         migrate(dsn)
         yield msgspec.structs.replace(settings, database_url=dsn)
@@ -35,28 +54,74 @@ def database(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def borrowed_database(settings: Settings) -> Iterator[Settings]:
-    """Give the database for one command; an embedded one that was running before runs on."""
+    """Give the database for one command; a given one is reached past its pooler, as it is."""
     if settings.database_url is not None:
         direct = settings.database_direct_url or settings.database_url
         yield msgspec.structs.replace(settings, database_url=direct)
         return
-    postgres = embedded.start(settings.home)
+    with database(settings) as ready:
+        yield ready
+
+
+def listening(settings: Settings) -> Settings:
+    """Give settings with a port that can be listened on; 0 becomes a free one.
+
+    Several processes may listen on one port on purpose, so nothing else would notice a stranger
+    who has it: half of the requests would go there.
+
+    Raises:
+        StartError: something else listens there.
+    """
+    if settings.port == 0:
+        return msgspec.structs.replace(settings, port=free_port(settings.host))
+    deadline = time.monotonic() + _PORT_SECONDS
+    while not is_free(settings.host, settings.port):
+        if time.monotonic() > deadline:
+            raise StartError(
+                f"Something else listens on {settings.host}:{settings.port}. Stop it, or set"
+                " TOKPORTAL_PORT to another port (0 takes a free one)."
+            )
+        time.sleep(0.1)
+    return settings
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether nobody listens there."""
     try:
-        migrate(postgres.dsn())
-        yield msgspec.structs.replace(settings, database_url=postgres.dsn())
-    finally:
-        if not postgres.adopted:
-            postgres.stop()
+        with _bound(host, port):
+            return True
+    except OSError:
+        return False
 
 
-def children(settings: Settings, *, workers: int, with_worker: bool) -> list[ChildSpec]:
-    """Describe the processes to keep running."""
+def free_port(host: str) -> int:
+    """Find a port that nobody listens on."""
+    with _bound(host, 0) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    probe = socket.socket(family, kind)
+    try:
+        # As the server itself binds: connections of an earlier run that linger are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+    except OSError:
+        probe.close()
+        raise
+    return probe
+
+
+def supervisor(settings: Settings, *, workers: int, with_worker: bool) -> Supervisor:
+    """Give the supervisor of the processes to keep running."""
     env = environment(settings)
-    command = [sys.executable, "-m", "tokportal_server.entry.main"]
-    specs = [ChildSpec("api", [*command, "serve-api", "--workers", str(workers)], env)]
+    program = [sys.executable, "-m", "tokportal_server.entry.main"]
+    parent = ["--parent", str(os.getpid())]
+    specs = [ChildSpec("api", [*program, "serve-api", "--workers", str(workers), *parent], env)]
     if with_worker:
-        specs.append(ChildSpec("worker", [*command, "worker"], env))
-    return specs
+        specs.append(ChildSpec("worker", [*program, "worker", *parent], env))
+    return Supervisor(specs, grace=settings.drain_seconds + _MARGIN_SECONDS)
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -72,3 +137,39 @@ def environment(settings: Settings) -> dict[str, str]:
         "TOKPORTAL_WEBHOOKS_ALLOWED_PORTS": ",".join(map(str, settings.webhooks_allowed_ports)),
     }
     return {**os.environ, **{name: value for name, value in decided.items() if value}}
+
+
+def local_address(settings: Settings) -> str:
+    """Give the address at which this machine reaches the server, whatever callers use."""
+    return msgspec.structs.replace(settings, public_url=None).origin()
+
+
+async def until_ready(address: str, running: asyncio.Task[int]) -> bool:
+    """Wait until the server answers that it is ready; False if ``running`` ended before."""
+    while not running.done():
+        with suppress(URLError, ConnectionError, TimeoutError):
+            await asyncio.to_thread(_probe, f"{address}/readyz")
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+def _probe(url: str) -> None:
+    with urlopen(url, timeout=_PROBE_SECONDS):  # noqa: S310 - our own address
+        pass
+
+
+def serve(settings: Settings, *, workers: int, with_worker: bool) -> int:
+    """Keep the parts running until stopped, and say on standard output when they are ready."""
+    settings = listening(settings)
+    with database(settings) as ready:
+        parts = supervisor(ready, workers=workers, with_worker=with_worker)
+        return asyncio.run(_serve(ready, parts))
+
+
+async def _serve(settings: Settings, parts: Supervisor) -> int:
+    running = asyncio.create_task(parts.run())
+    if await until_ready(local_address(settings), running):
+        sys.stdout.write(f"tokportal-server is ready: {settings.origin()}/api/ext\n")
+        sys.stdout.flush()
+    return await running

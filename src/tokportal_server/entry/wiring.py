@@ -53,8 +53,3 @@ async def open_ports(settings: Settings, *, direct: bool = False) -> AsyncIterat
             )
     finally:
         await database.close()
-
-
-def public_base(settings: Settings) -> str:
-    """Give the address under which callers reach the server, without a path."""
-    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")

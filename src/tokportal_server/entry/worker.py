@@ -11,7 +11,7 @@ import structlog
 from tokportal_server.entry.housekeeping import Housekeeping
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib.jobs.runner import JobRunner
-from tokportal_server.lib.loops import run_loops
+from tokportal_server.lib.loops import Loop, run_loops
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
 from tokportal_server.orders.rules import OrderRules
@@ -29,30 +29,41 @@ log = structlog.get_logger(__name__)
 async def run_worker(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Work until ``stop`` is set or SIGTERM comes; what is under way then is finished first.
 
-    A stopping worker takes nothing new; after ``drain_seconds`` it gives jobs back, and deliveries
-    in flight are sent again by whoever takes them over, with the same event id.
+    1. Loops and jobs run side by side; if one of them breaks, the process ends with its error.
+    2. Asked to stop: take nothing new, and finish within ``drain_seconds``.
+    3. Past that, jobs are given back, transactions are rolled back, and deliveries in flight are
+       sent again by whoever takes them over, with the same event id.
     """
     stop = stop or _stopped_by_signals()
     async with open_ports(settings, direct=True) as ports:
         rules = OrderRules.of(settings)
         deliverer = Deliverer(ports)
+        loops: list[Loop] = [
+            Deadlines(ports.database, rules),
+            Dispatcher(ports),
+            deliverer,
+            SimulatedManagers(ports),
+            Housekeeping(ports.database),
+        ]
         runner = job_runner(ports, rules)
-        jobs = asyncio.create_task(runner.run())
-        log.info("worker_started")
-        await run_loops(
-            [
-                Deadlines(ports.database, rules),
-                Dispatcher(ports),
-                deliverer,
-                SimulatedManagers(ports),
-                Housekeeping(ports.database),
-            ],
-            stop,
-        )
-        await runner.stop(settings.drain_seconds)
-        await jobs
-        await asyncio.wait_for(deliverer.drain(), settings.drain_seconds or None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run())
+            looping = group.create_task(run_loops(loops, stop))
+            log.info("worker_started")
+            await stop.wait()
+            group.create_task(runner.stop(settings.drain_seconds))
+            await _drain(looping, deliverer, settings.drain_seconds)
         log.info("worker_stopped")
+
+
+async def _drain(looping: asyncio.Task[None], deliverer: Deliverer, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.shield(looping)
+            await deliverer.drain()
+    except TimeoutError:
+        looping.cancel()
+        log.warning("drain_ended", in_flight=deliverer.in_flight)
 
 
 def job_runner(ports: Ports, rules: OrderRules) -> JobRunner:

@@ -89,6 +89,13 @@ class BodyTooLargeError(ApiError):
     status = 413
 
 
+class BodyTimeoutError(ApiError):
+    """The body stopped coming before its end."""
+
+    code = "BODY_TIMEOUT"
+    status = 408
+
+
 class MalformedJsonError(ApiError):
     """The body is not JSON."""
 

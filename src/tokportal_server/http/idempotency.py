@@ -45,7 +45,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9)
 ON CONFLICT (workspace_id, key) DO UPDATE
    SET fingerprint = excluded.fingerprint, api_key_id = excluded.api_key_id,
        status = excluded.status, body = excluded.body, content_type = excluded.content_type,
-       sealed = excluded.sealed, expires_at = excluded.expires_at, created_at = now(), lease_token = NULL, lease_until = NULL
+       sealed = excluded.sealed, expires_at = excluded.expires_at, created_at = now(),
+       lease_token = NULL, lease_until = NULL
 """
 LEASE = """
 INSERT INTO idempotency_keys AS k (workspace_id, key, fingerprint, api_key_id, lease_token,
@@ -210,10 +211,6 @@ class Patience:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-class LeaseLostError(Exception):
-    """The lease lapsed and another call took the key over: this one must not commit."""
-
-
 class Lease:
     """A key held for work outside the database."""
 
@@ -225,13 +222,13 @@ class Lease:
         """Make sure, inside the final transaction, that the key is still ours.
 
         Raises:
-            LeaseLostError: it is not.
+            IdempotencyInProgressError: it lapsed, and another call has taken the key over.
         """
         row = await conn.fetchrow(
             STILL_MINE, self._keyed.workspace_id, self._keyed.key, self._token
         )
         if row is None:
-            raise LeaseLostError
+            raise _in_progress(self._keyed)
 
 
 @asynccontextmanager

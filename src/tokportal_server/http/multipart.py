@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from multipart import MultipartError, PushMultipartParser
 
+from tokportal_server.http.body import arriving
 from tokportal_server.http.errors import MalformedMultipartError, UnsupportedContentTypeError
 from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.errors import ApiError
@@ -26,7 +27,8 @@ _WRITE_BYTES = 1 << 20
 class Upload:
     """A received form: text ``fields``, and the file's bytes at ``path`` while the call lasts.
 
-    ``filename`` is the client's word and good for display only.
+    ``filename`` is the client's word and good for display only. ``problems`` are what is wrong with
+    the parts: parameters, which are judged after the idempotency key.
     """
 
     path: Path
@@ -34,6 +36,7 @@ class Upload:
     size: int = 0
     sha256: str = ""
     fields: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def boundary_of(content_type: str) -> str:
@@ -70,7 +73,7 @@ async def receive(
 
     Raises:
         MalformedMultipartError: the body is not a readable form.
-        ValidationError: a part is missing, twice, or not text.
+        ValidationError: a text part is too long.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix="upload-", dir=directory)
@@ -89,7 +92,7 @@ async def _feed(stream: AsyncIterator[bytes], boundary: str, sink: _Sink) -> Non
     """Push the body through the parser, and each file chunk to disk in a thread."""
     try:
         with PushMultipartParser(boundary, max_segment_count=32) as parser:
-            async for chunk in stream:
+            async for chunk in arriving(stream):
                 for part in parser.parse(chunk):
                     sink.take(part)
                 if sink.waiting >= _WRITE_BYTES:
@@ -178,5 +181,5 @@ class _Sink:
                 self._upload.fields[name] = raw.decode("utf-8")
             except UnicodeDecodeError:
                 problems.append(Problem(name, "must be text encoded as UTF-8"))
-        refuse(problems)
+        self._upload.problems = problems
         self._upload.sha256 = self._digest.hexdigest()

@@ -173,14 +173,17 @@ def declared_errors(operation: Operation) -> list[type[ApiError]]:
         ]
     if operation.built:
         found += [wire_errors.UnknownParameterError, wire_errors.ValidationError]
-    if operation.mutating:
-        found += _errors_of_writes(operation)
+        if "{" in operation.path:
+            found.append(wire_errors.DryRunIdError)
+        if operation.mutating:
+            found += _errors_of_writes(operation)
     return list(dict.fromkeys([*found, ServiceUnavailableError, wire_errors.InternalError]))
 
 
 def _errors_of_writes(operation: Operation) -> list[type[ApiError]]:
     found: list[type[ApiError]] = [
         wire_errors.UnsupportedContentTypeError,
+        wire_errors.BodyTimeoutError,
         wire_errors.InvalidIdempotencyKeyError,
         wire_errors.IdempotencyInProgressError,
         wire_errors.IdempotencyKeyReusedError,
@@ -193,8 +196,6 @@ def _errors_of_writes(operation: Operation) -> list[type[ApiError]]:
             wire_errors.MalformedJsonError,
             wire_errors.UnknownFieldError,
         ]
-    if "{" in operation.path:
-        found.append(wire_errors.DryRunIdError)
     return found
 
 

@@ -20,13 +20,10 @@ from litestar import Request
 from tokportal_server.http import answers, idempotency
 from tokportal_server.http.admission import Caller, admit, check_scope, recognise
 from tokportal_server.http.answers import Answer, Rendered
+from tokportal_server.http.body import read_json
 from tokportal_server.http.call import Call, Effect
-from tokportal_server.http.errors import (
-    BodyTooLargeError,
-    UnsupportedContentTypeError,
-    ValidationError,
-)
-from tokportal_server.http.multipart import Upload, boundary_of, receive
+from tokportal_server.http.errors import ValidationError
+from tokportal_server.http.multipart import boundary_of, receive
 from tokportal_server.http.registry import Operation
 from tokportal_server.http.validation import (
     Problem,
@@ -35,6 +32,7 @@ from tokportal_server.http.validation import (
     refuse,
     unstorable_text,
 )
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
@@ -69,11 +67,12 @@ class Pipeline:
             return await self._run_public(request, headers)
         if self.operation.mutating:
             async with self.ports.database.connection() as conn:
-                caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
-            check_scope(caller, self.operation.method)
+                caller = await self._admit(conn, headers, limits)
             if self.operation.form:
                 return await self._run_form(request, headers, caller)
-            raw = await _read_body(request, headers, self.ports.settings.json_body_max_bytes)
+            raw = await read_json(
+                request.stream(), headers, max_bytes=self.ports.settings.json_body_max_bytes
+            )
             call = self._call(request, headers, caller)
             if self.operation.effects:
                 return await self._run_effect(
@@ -81,12 +80,21 @@ class Pipeline:
                 )
             return await self._run_write(request, call, raw)
         async with self.ports.database.connection() as conn:
-            caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
-            check_scope(caller, self.operation.method)
+            caller = await self._admit(conn, headers, limits)
             call = self._call(request, headers, caller)
             call.connection = conn
             arguments = self._query_arguments(request)
             return answers.render(await self.operation.handler(call, **arguments))
+
+    async def _admit(
+        self, conn: Connection, headers: dict[bytes, bytes], limits: dict[str, str]
+    ) -> Caller:
+        caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
+        check_scope(caller, self.operation.method)
+        if not self.operation.built:
+            # Answers 501 whatever was sent: there are no rules yet that a body could break.
+            await self.operation.handler(None)
+        return caller
 
     async def _run_public(self, request: AnyRequest, headers: dict[bytes, bytes]) -> Rendered:
         async with self.ports.database.connection() as conn:
@@ -151,8 +159,9 @@ class Pipeline:
             digest = repr(sorted(upload.fields.items())).encode() + upload.sha256.encode()
 
             def arguments() -> dict[str, Any]:
-                refuse(list(unstorable_text({**upload.fields, "file": upload.filename})))
-                return {}
+                texts = {**upload.fields, "file": upload.filename}
+                refuse([*upload.problems, *unstorable_text(texts)])
+                return self._query_arguments(request)
 
             return await self._run_effect(request, call, digest, arguments)
 
@@ -214,7 +223,6 @@ class Pipeline:
     def _call(
         self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller | None
     ) -> Call:
-        refuse(list(unstorable_text(dict(request.path_params))))
         return Call(
             ports=self.ports,
             path=dict(request.path_params),
@@ -228,6 +236,7 @@ class Pipeline:
         return self._query_arguments(request) | self._body_arguments(raw)
 
     def _query_arguments(self, request: AnyRequest) -> dict[str, Any]:
+        refuse(list(unstorable_text(dict(request.path_params))))
         raw: bytes = request.scope["query_string"]
         if self.operation.query is not None:
             return {"query": decode_query(self.operation.query, raw)}
@@ -284,42 +293,4 @@ def _wants_dry_run(headers: dict[bytes, bytes]) -> bool:
     raise ValidationError(
         f"{problem.field}: {problem.message}; got {text[:40]!r}. Nothing was done.",
         details={"errors": [msgspec.to_builtins(problem)]},
-    )
-
-
-async def _read_body(request: AnyRequest, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """Read a JSON body whole, up to ``limit`` bytes.
-
-    Raises:
-        UnsupportedContentTypeError: there is a body, and it is not declared as JSON.
-        BodyTooLargeError: it is longer.
-    """
-    if int(headers.get(b"content-length", b"0") or b"0") > limit:
-        raise _too_large(limit)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    if size:
-        _require_json(headers)
-    return b"".join(chunks)
-
-
-def _require_json(headers: dict[bytes, bytes]) -> None:
-    content_type = headers.get(b"content-type", b"").decode("latin-1")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise UnsupportedContentTypeError(
-            f"Content-Type is {content_type[:80]!r}; send the body as application/json.",
-            details={"accepted": ["application/json"]},
-        )
-
-
-def _too_large(limit: int) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"The body is longer than {limit} bytes. Send media through the upload operations, and"
-        " long lists in several calls.",
-        details={"max_bytes": limit},
     )

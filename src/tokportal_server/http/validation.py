@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import (
     Any,
     Literal,
-    NoReturn,
     Protocol,
     TypeVar,
     get_args,
@@ -101,6 +100,18 @@ def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(kind)
 
 
+def refuse_malformed_json(raw: bytes) -> None:
+    """Make sure that a body is JSON, whatever it says.
+
+    Raises:
+        MalformedJsonError: it is not.
+    """
+    try:
+        msgspec.json.decode(raw, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        _parse(raw)
+
+
 def decode_body(kind: type[T], raw: bytes) -> T:
     """Read a JSON body as ``kind``.
 
@@ -127,14 +138,18 @@ def _refuse_broken_rules(value: object) -> None:
 
 def _any_json(raw: bytes) -> Any:
     """Parse leniently, for the sake of a better message than "malformed"."""
+    document = _parse(raw)
+    refuse(list(unstorable_text(document)))
+    return document
+
+
+def _parse(raw: bytes) -> Any:
     try:
-        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedJsonError(
             f"The body is not valid JSON: {error}. Send one JSON object encoded as UTF-8."
         ) from None
-    refuse(list(unstorable_text(document)))
-    return document
 
 
 def _refuse_constant(name: str) -> None:
@@ -256,7 +271,7 @@ def decode_query(kind: type[T], raw: bytes) -> T:
             details={"parameters": unknown},
         )
     document: dict[str, Any] = {}
-    problems = list(unstorable_text(values))
+    problems: list[Problem] = []
     for name, given in values.items():
         if _is_list(known[name].type):
             document[name] = given
@@ -264,7 +279,7 @@ def decode_query(kind: type[T], raw: bytes) -> T:
             problems.append(Problem(name, "must be given once"))
         else:
             document[name] = given[0]
-    refuse(problems + check_fields(kind, document, strict=False)[0])
+    refuse([*problems, *unstorable_text(document), *check_fields(kind, document, strict=False)[0]])
     return msgspec.convert(document, kind, strict=False)
 
 

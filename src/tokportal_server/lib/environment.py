@@ -95,7 +95,7 @@ def _unknown(name: str, known: Collection[str], prefix: str) -> str:
     return f"{name} is no setting of this server: {way_out}"
 
 
-def _parse(variable: Variable, text: str) -> Any:  # noqa: ANN401 - any type a field may have
+def _parse(variable: Variable, text: str) -> Any:
     """Give the typed value; ``ValueError`` if it is not accepted (msgspec's error is one)."""
     if not text.strip():
         # A compose file with an unset variable gives an empty one; a default there would hide it.
@@ -109,7 +109,7 @@ def _parse(variable: Variable, text: str) -> Any:  # noqa: ANN401 - any type a f
     return value
 
 
-def _to_path(wanted: type, raw: Any) -> Path:  # noqa: ANN401 - msgspec's signature
+def _to_path(wanted: type, raw: Any) -> Path:
     if wanted is not Path:
         raise NotImplementedError(wanted)
     try:

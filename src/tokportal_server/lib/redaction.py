@@ -49,7 +49,7 @@ _ASSIGNMENT = re.compile(
 )
 
 
-def redact(value: Any) -> Any:  # noqa: ANN401 - whatever a caller logs
+def redact(value: Any) -> Any:
     """Give a copy without secrets, made of dicts, lists, texts, numbers, booleans and None."""
     return _redact(value, _DEEPEST)
 
@@ -63,7 +63,7 @@ def redact_text(text: str) -> str:
     return _ASSIGNMENT.sub(rf"\1{REDACTED}", text)
 
 
-def _redact(value: Any, deeper: int) -> Any:  # noqa: ANN401 - as redact
+def _redact(value: Any, deeper: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping) and deeper:

@@ -14,8 +14,8 @@ _MIGRATION_LOCK = 7_265_311_904
 
 
 def _run(connection: Connection) -> None:
-    # Whoever starts second waits here and then finds nothing to do. The lock belongs to the session,
-    # so that it spans the revisions; a table lock that cannot be had soon is given up, not queued for.
+    # Whoever starts second waits here and then finds nothing to do. The lock is the session's, so
+    # that it spans the revisions; a table lock that cannot be had soon is not queued for.
     connection.execute(text(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"))
     connection.execute(text("SET lock_timeout = '5s'"))
     connection.commit()

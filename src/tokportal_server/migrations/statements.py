@@ -1,8 +1,8 @@
 """Send a revision's SQL text to the server as it stands.
 
 SQLAlchemy's ``text()`` would read ``:x`` and ``%`` as placeholders, and asyncpg refuses several
-statements in a prepared one; its simple protocol, reached through the driver's own connection, takes
-a whole file in one go.
+statements in a prepared one; its simple protocol, reached through the driver's own connection,
+takes a whole file in one go.
 """
 
 from __future__ import annotations

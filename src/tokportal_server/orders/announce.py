@@ -19,13 +19,17 @@ def about_bundle(bundle: Row) -> dict[str, Any]:
 
 
 def about_profile(bundle: Row, profile: Row, **more: Any) -> dict[str, Any]:
-    """Give the data of an ``account.*`` event; ``more`` replaces or adds members."""
+    """Give the data of an ``account.*`` event; ``more`` replaces or adds members.
+
+    ``username`` is the one that the account has; until there is an account, the wanted one.
+    """
+    submitted = profile["submitted"] or {}
     return {
         "account_id": profile["id"],
         "saved_account_id": bundle["saved_account_id"],
         "bundle_id": bundle["id"],
         "external_ref": bundle["external_ref"],
-        "username": profile["username"],
+        "username": submitted.get("username", profile["username"]),
         "platform": bundle["platform"],
         **more,
     }

@@ -6,7 +6,7 @@ whenever the work that is left changes (contract section 7, claim deadlines).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from tokportal_server.lib.unit_of_work import UnitOfWork
@@ -21,9 +21,9 @@ END_CLAIM = """
 UPDATE claims SET status = $3, ended_at = $4, reason = $5, due_at = NULL
  WHERE workspace_id = $1 AND bundle_id = $2 AND status = 'live'
 """
-LAST_CORRECTION = """
-SELECT max(requested_at) FROM corrections
- WHERE workspace_id = $1 AND bundle_id = $2 AND slot_id IS NULL AND resolved_at IS NULL
+OPEN_CORRECTIONS = """
+SELECT slot_id, max(requested_at) AS asked_at FROM corrections
+ WHERE workspace_id = $1 AND bundle_id = $2 AND resolved_at IS NULL GROUP BY slot_id
 """
 
 
@@ -51,28 +51,22 @@ async def reckon_deadline(tx: UnitOfWork, bundle: Row, rules: OrderRules) -> Non
     claim = await live_claim(tx, bundle)
     if claim is None:
         return
-    due = await _profile_due(tx, bundle, claim, rules)
+    rows = await tx.conn.fetch(OPEN_CORRECTIONS, tx.workspace_id, bundle["id"])
+    # Whoever takes an order over gets the whole time for corrections that were asked for before.
+    asked = {row["slot_id"]: max(row["asked_at"], claim["claimed_at"]) for row in rows}
+    due = []
+    profile = await find_profile(tx, bundle)
+    if profile is not None and profile["status"] == "published":
+        due.append(claim["claimed_at"] + rules.profile_claim)
+    elif profile is not None and profile["status"] == "pending_corrections":
+        due.append(asked.get(None, claim["claimed_at"]) + rules.profile_claim)
     for slot in await lock_slots(tx, bundle):
         if slot["status"] == "accepted" and slot["workable_at"] is not None:
             due.append(_end_of(slot["target_end"]) + rules.slot_claim)
         elif slot["status"] == "pending_corrections":
-            due.append(slot["updated_at"] + rules.slot_claim)
+            due.append(asked.get(slot["id"], claim["claimed_at"]) + rules.slot_claim)
     await tx.conn.execute(SET_DUE, tx.workspace_id, claim["id"], min(due, default=None))
 
 
-async def _profile_due(
-    tx: UnitOfWork, bundle: Row, claim: Row, rules: OrderRules
-) -> list[datetime]:
-    profile = await find_profile(tx, bundle)
-    if profile is None:
-        return []
-    if profile["status"] == "published":
-        return [claim["claimed_at"] + rules.profile_claim]
-    if profile["status"] == "pending_corrections":
-        asked = await tx.conn.fetchval(LAST_CORRECTION, tx.workspace_id, bundle["id"])
-        return [max(asked, claim["claimed_at"]) + rules.profile_claim]
-    return []
-
-
-def _end_of(day: datetime) -> datetime:
+def _end_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC) + timedelta(days=1)

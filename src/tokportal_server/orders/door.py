@@ -89,6 +89,6 @@ def _update(machine: Machine, columns: tuple[str, ...]) -> str:
         raise ValueError(columns)
     sets = "".join(f", {name} = ${index}" for index, name in enumerate(columns, start=5))
     return (
-        f"UPDATE {machine.table} SET status = $1{sets}"  # noqa: S608 - see the docstring
+        f"UPDATE {machine.table} SET status = $1{sets}"
         f" WHERE workspace_id = $2 AND {machine.key} = $3 AND status = $4 RETURNING *"
     )

@@ -124,6 +124,7 @@ async def _do(tx: UnitOfWork, ports: Ports, task: Row) -> None:
             bundle_id=bundle_id,
             position=position,
             platform_url=_post_url(brief),
+            evidence_url=_evidence_url(brief),
             rules=rules,
         )
 
@@ -141,6 +142,12 @@ def _account(brief: Row) -> SubmittedAccount:
             recovery_codes=[secrets.token_hex(4) for _ in range(4)],
         ),
     )
+
+
+def _evidence_url(brief: Row) -> str | None:
+    """Give an address for the picture that a story needs; by its very name nothing is there."""
+    story = brief["video_type"] == "story"
+    return f"https://rehearsal.invalid/{brief['slot_id']}.jpg" if story else None
 
 
 def _post_url(brief: Row) -> str:

@@ -84,16 +84,17 @@ async def publish_slots(
     """
     result = Published()
     slots = await lock_slots(tx, bundle)
+    earliest = today(tx.now) + timedelta(days=lead_days(await find_profile(tx, bundle)))
+    stale = stale_slots([s for s in slots if s["id"] in chosen], earliest=earliest)
+    if stale and stale_dates == "reject":
+        raise _stale(stale, earliest)
     ready = _ready(slots, chosen, result)
     for slot_id in result.waiting:
         await tx.conn.execute(WAIT_FOR_MEDIA, tx.workspace_id, slot_id, tx.now)
-    earliest = today(tx.now) + timedelta(days=lead_days(await find_profile(tx, bundle)))
-    stale = stale_slots(ready, earliest=earliest)
-    if stale and stale_dates == "reject":
-        raise _stale(stale, earliest)
     fresh = {slot["id"]: slot for slot in ready}
     calendar = Calendar(slots)
-    for slot in stale:
+    # A slot that waits for its media gets its day when they have come.
+    for slot in (s for s in stale if s["id"] in fresh):
         day = calendar.earliest_free(slot["id"], at_least=earliest)
         calendar.place(slot["id"], day)
         fresh[slot["id"]] = await reschedule(tx, bundle, slot, day)

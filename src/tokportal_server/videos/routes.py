@@ -11,6 +11,7 @@ from tokportal_server.http.answers import Answer
 from tokportal_server.http.call import Call
 from tokportal_server.http.errors import OptionNotOfferedError
 from tokportal_server.http.registry import Router
+from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.orders.errors import (
     BundleNotFoundError,
@@ -32,7 +33,7 @@ from tokportal_server.videos.errors import (
 from tokportal_server.videos.operations.configure_slot import configure_slot
 from tokportal_server.videos.operations.finalize_slot import finalize_slot
 from tokportal_server.videos.operations.publish_slot import publish_slot
-from tokportal_server.videos.publishing import MediaFailedError, StaleDates
+from tokportal_server.videos.publishing import MediaFailedError, Published, StaleDates
 from tokportal_server.videos.wire import ConfigureVideoRequest, Slot
 
 router = Router("Videos")
@@ -43,9 +44,15 @@ _ONE_SLOT: tuple[type[ApiError], ...] = (BundleNotFoundError, VideoNotFoundError
 
 
 def stale_dates_of(call: Call) -> StaleDates:
-    """Read ``X-TokPortal-Stale-Dates``: ``reject`` asks to be refused instead of rescheduled."""
-    given = call.headers.get(b"x-tokportal-stale-dates", b"move").decode("latin-1").lower()
-    return "reject" if given == "reject" else "move"
+    """Read ``X-TokPortal-Stale-Dates``: ``reject`` asks to be refused instead of rescheduled.
+
+    Raises:
+        ValidationError: it is neither; a typo must never move a date.
+    """
+    given = call.headers.get(b"x-tokportal-stale-dates", b"move").decode("latin-1").strip()
+    if given.lower() not in ("move", "reject"):
+        refuse([Problem("X-TokPortal-Stale-Dates", "must be move or reject", given)])
+    return "reject" if given.lower() == "reject" else "move"
 
 
 async def _slot(call: Call, slot_id: UUID) -> Slot:
@@ -53,6 +60,15 @@ async def _slot(call: Call, slot_id: UUID) -> Slot:
     return await queries.slot_object(
         call.tx.conn, call.tx.workspace_id, slot_id, base_url=call.base_url
     )
+
+
+def _with_moved_date(slot: Slot, done: Published) -> Slot:
+    """Say which date publishing the slot has moved, if it has."""
+    for moved in done.adjusted:
+        slot = msgspec.structs.replace(
+            slot, original_date=moved.previous_date, new_date=moved.new_date
+        )
+    return slot
 
 
 @router.operation(
@@ -110,7 +126,7 @@ async def get_bundle_video(call: Call) -> Answer:
 )
 async def configure_bundle_video(call: Call, body: ConfigureVideoRequest) -> Answer:
     """Replace what the slot holds. Paid options are charged the first time that they are used."""
-    slot_id, moved, fault = await configure_slot(
+    done = await configure_slot(
         tx=call.tx,
         actor=call.who.actor,
         bundle_id=call.id("id", BundleNotFoundError),
@@ -120,10 +136,10 @@ async def configure_bundle_video(call: Call, body: ConfigureVideoRequest) -> Ans
         rules=OrderRules.of(call.ports.settings),
         stale_dates=stale_dates_of(call),
     )
-    slot = await _slot(call, slot_id)
-    if fault is not None:
-        slot = msgspec.structs.replace(slot, auto_publish_error=fault)
-    return Answer(slot, credits=moved)
+    slot = _with_moved_date(await _slot(call, done.slot_id), done.published)
+    if done.refusal is not None:
+        slot = msgspec.structs.replace(slot, auto_publish_error=done.refusal)
+    return Answer(slot, credits=done.credits)
 
 
 @router.operation(
@@ -146,11 +162,7 @@ async def publish_bundle_video(call: Call) -> Answer:
         stale_dates=stale_dates_of(call),
     )
     slot = await _slot(call, row["id"])
-    for moved in done.adjusted:
-        slot = msgspec.structs.replace(
-            slot, original_date=moved.previous_date, new_date=moved.new_date
-        )
-    return Answer(slot)
+    return Answer(_with_moved_date(slot, done))
 
 
 @router.operation(

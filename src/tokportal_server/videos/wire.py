@@ -19,12 +19,14 @@ Text200 = Annotated[str, Meta(max_length=200)]
 MediaUrl = Annotated[
     str,
     Meta(
-        min_length=1,
         max_length=2048,
         description="A `storage_path` or `public_url` of an upload, or an http(s) address.",
     ),
 ]
+ImageUrl = Annotated[MediaUrl, Meta(min_length=1)]
 Volume = Annotated[int, Meta(ge=0, le=100, description="Percent.")]
+# Windows and deadlines are reckoned from a slot's day, and calendars end with the year 9999.
+LAST_DAY = date(9000, 1, 1)
 
 INSTAGRAM_ONLY = (
     "story_image_url",
@@ -43,7 +45,7 @@ class SlotContent(msgspec.Struct, frozen=True, kw_only=True):
 
     description: Annotated[str, Meta(max_length=2200)] | None = None
     video_url: MediaUrl | None = None
-    carousel_images: Annotated[list[MediaUrl], Meta(max_length=35)] | None = None
+    carousel_images: Annotated[list[ImageUrl], Meta(max_length=35)] | None = None
     carousel_title: Text200 | None = None
     story_image_url: MediaUrl | None = None
     story_repost_url: MediaUrl | None = None
@@ -78,6 +80,8 @@ class ConfigureVideoRequest(SlotContent, frozen=True, kw_only=True, forbid_unkno
         """Yield the rules between the fields that need no platform."""
         if self.video_type != "story" and not self.description:
             yield Problem("description", f"is required for video_type {self.video_type!r}")
+        if self.target_publish_date > LAST_DAY:
+            yield Problem("target_publish_date", f"must not be after {LAST_DAY}")
         yield from self._media_problems()
 
     def _media_problems(self) -> Iterator[Problem]:

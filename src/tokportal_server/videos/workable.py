@@ -14,14 +14,18 @@ MAKE_WORKABLE = """
 UPDATE slots SET workable_at = $3, updated_at = $3 WHERE workspace_id = $1 AND id = $2
 """
 RESCHEDULE = """
-UPDATE slots SET target_start = $3, target_end = $4, date_adjusted = true, updated_at = $5
+UPDATE slots SET target_start = $3, target_end = $4, date_adjusted = true, overdue_at = NULL,
+       updated_at = $5
  WHERE workspace_id = $1 AND id = $2
 RETURNING *
 """
 
 
 async def reschedule(tx: UnitOfWork, bundle: Row, slot: Row, day: date) -> Row:
-    """Move a slot's window to begin on ``day``, and say so; give the new row."""
+    """Move a slot's window to begin on ``day``, and say so; give the new row.
+
+    A slot that was overdue in its old window is not in the new one.
+    """
     moved = existing(
         await tx.conn.fetchrow(
             RESCHEDULE, tx.workspace_id, slot["id"], day, window_end(day), tx.now

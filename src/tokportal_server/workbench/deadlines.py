@@ -28,6 +28,7 @@ from tokportal_server.orders.locks import LOCK_BUNDLE_IF_FREE, Row, lock_profile
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import BUNDLE
 from tokportal_server.videos.operations.finalize_slot import finalize_slot
+from tokportal_server.videos.schedule import today
 from tokportal_server.workbench.operations.release_claim import offer_again
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,8 @@ SELECT d.kind, d.workspace_id, d.bundle_id, d.position, d.due_at FROM (
     SELECT 'slot_review', workspace_id, bundle_id, position, review_deadline_at
       FROM slots WHERE review_deadline_at <= $1
     UNION ALL
-    SELECT 'overdue', workspace_id, bundle_id, position, (target_end + 1)::timestamp AT TIME ZONE 'UTC'
+    SELECT 'overdue', workspace_id, bundle_id, position,
+           (target_end + 1)::timestamp AT TIME ZONE 'UTC'
       FROM slots
      WHERE status = 'accepted' AND workable_at IS NOT NULL AND overdue_at IS NULL
        AND target_end < ($1 AT TIME ZONE 'UTC')::date
@@ -60,6 +62,8 @@ SELECT d.kind, d.workspace_id, d.bundle_id, d.position, d.due_at FROM (
  ORDER BY d.due_at, d.bundle_id, d.position LIMIT 200
 """
 REHEARSALS = "SELECT id, clock_offset FROM workspaces WHERE rehearsal"
+REVIEW_PASSED = "review time passed"
+CLAIM_PASSED = "the claim's deadline passed"
 OVERDUE = "UPDATE slots SET overdue_at = $3 WHERE workspace_id = $1 AND id = $2"
 
 
@@ -72,6 +76,20 @@ class Due:
     bundle_id: UUID
     position: int | None
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Settling:
+    """A deadline being settled: its locked bundle, and the slot's position where it has one."""
+
+    tx: UnitOfWork
+    bundle: Row
+    position: int
+    rules: OrderRules
+
+    def passed(self, moment: datetime | None) -> bool:
+        """Say whether a deadline, as it stands under the lock, is still due."""
+        return moment is not None and moment <= self.tx.now
 
 
 class Deadlines:
@@ -104,69 +122,70 @@ async def settle(conn: Connection, due: Due, now: datetime, rules: OrderRules) -
     try:
         async with unit_of_work(conn, due.workspace_id, now=now) as tx:
             bundle = await tx.conn.fetchrow(LOCK_BUNDLE_IF_FREE, due.workspace_id, due.bundle_id)
-            return bundle is not None and await _SETTLE[due.kind](tx, bundle, due, rules)
+            if bundle is None:
+                return False
+            return await _SETTLE[due.kind](_Settling(tx, bundle, due.position or 0, rules))
     except ApiError as error:
         log.warning("deadline_refused", kind=due.kind, bundle=str(due.bundle_id), why=error.code)
         return False
 
 
-async def _priority(tx: UnitOfWork, bundle: Row, due: Due, rules: OrderRules) -> bool:
-    if bundle["status"] != "published" or not _passed(bundle["priority_at"], tx):
+async def _priority(it: _Settling) -> bool:
+    if it.bundle["status"] != "published" or not it.passed(it.bundle["priority_at"]):
         return False
-    data = about_bundle(bundle)
-    await move(tx, BUNDLE, bundle, "published_priority", actor=SYSTEM, data=data, priority_at=None)
+    data = about_bundle(it.bundle)
+    await move(
+        it.tx, BUNDLE, it.bundle, "published_priority", actor=SYSTEM, data=data, priority_at=None
+    )
     return True
 
 
-async def _profile_review(tx: UnitOfWork, bundle: Row, due: Due, rules: OrderRules) -> bool:
-    profile = await lock_profile(tx, bundle)
-    if not _passed(profile["review_deadline_at"], tx):
+async def _profile_review(it: _Settling) -> bool:
+    profile = await lock_profile(it.tx, it.bundle)
+    if not it.passed(profile["review_deadline_at"]):
         return False
     await finalize_profile(
-        tx=tx, actor=SYSTEM, bundle_id=bundle["id"], rules=rules, reason="review time passed"
+        tx=it.tx, actor=SYSTEM, bundle_id=it.bundle["id"], rules=it.rules, reason=REVIEW_PASSED
     )
     return True
 
 
-async def _slot_review(tx: UnitOfWork, bundle: Row, due: Due, rules: OrderRules) -> bool:
-    slot = await lock_slot(tx, bundle, due.position or 0)
-    if not _passed(slot["review_deadline_at"], tx):
+async def _slot_review(it: _Settling) -> bool:
+    slot = await lock_slot(it.tx, it.bundle, it.position)
+    if not it.passed(slot["review_deadline_at"]):
         return False
     await finalize_slot(
-        tx=tx,
+        tx=it.tx,
         actor=SYSTEM,
-        bundle_id=bundle["id"],
-        position=slot["position"],
-        reason="review time passed",
+        bundle_id=it.bundle["id"],
+        position=it.position,
+        reason=REVIEW_PASSED,
     )
     return True
 
 
-async def _overdue(tx: UnitOfWork, bundle: Row, due: Due, rules: OrderRules) -> bool:
-    slot = await lock_slot(tx, bundle, due.position or 0)
-    if slot["status"] != "accepted" or slot["overdue_at"] is not None:
+async def _overdue(it: _Settling) -> bool:
+    slot = await lock_slot(it.tx, it.bundle, it.position)
+    if slot["status"] != "accepted" or slot["workable_at"] is None:
         return False
-    await tx.conn.execute(OVERDUE, tx.workspace_id, slot["id"], tx.now)
+    # The window may have been moved between the search and the lock.
+    if slot["overdue_at"] is not None or slot["target_end"] >= today(it.tx.now):
+        return False
+    await it.tx.conn.execute(OVERDUE, it.tx.workspace_id, slot["id"], it.tx.now)
     status = slot["status"]
-    tx.emit("video.overdue", about_slot(bundle, slot, status=status, previous_status=status))
+    it.tx.emit("video.overdue", about_slot(it.bundle, slot, status=status, previous_status=status))
     return True
 
 
-async def _claim(tx: UnitOfWork, bundle: Row, due: Due, rules: OrderRules) -> bool:
-    claim = await live_claim(tx, bundle)
-    if claim is None or bundle["status"] != "accepted" or not _passed(claim["due_at"], tx):
+async def _claim(it: _Settling) -> bool:
+    claim = await live_claim(it.tx, it.bundle)
+    if claim is None or it.bundle["status"] != "accepted" or not it.passed(claim["due_at"]):
         return False
-    await offer_again(
-        tx, bundle, "missed", actor=SYSTEM, reason="the claim's deadline passed", rules=rules
-    )
+    await offer_again(it.tx, it.bundle, "missed", actor=SYSTEM, reason=CLAIM_PASSED, rules=it.rules)
     return True
 
 
-def _passed(moment: datetime | None, tx: UnitOfWork) -> bool:
-    return moment is not None and moment <= tx.now
-
-
-_SETTLE: dict[Kind, Callable[[UnitOfWork, Row, Due, OrderRules], Awaitable[bool]]] = {
+_SETTLE: dict[Kind, Callable[[_Settling], Awaitable[bool]]] = {
     "priority": _priority,
     "profile_review": _profile_review,
     "slot_review": _slot_review,

@@ -73,10 +73,10 @@ async def configure_profile(
             bundle_id,
             request.username,
             request.visible_name,
-            request.biography,
+            request.biography or None,
             picture or None,
             request.link_in_bio or None,
-            request.niche_warming_instructions,
+            request.niche_warming_instructions or None,
             tx.now,
         )
     )

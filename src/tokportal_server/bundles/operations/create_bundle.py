@@ -14,7 +14,7 @@ from tokportal_server.bundles.errors import (
     DuplicateAccountBundleError,
 )
 from tokportal_server.bundles.pricing import cost_of
-from tokportal_server.bundles.wire import CostBreakdown, CreateBundleRequest
+from tokportal_server.bundles.wire import BundleType, CostBreakdown, CreateBundleRequest
 from tokportal_server.credits import ledger
 from tokportal_server.credits.ledger import Reference
 from tokportal_server.credits.prices import Prices, current_prices
@@ -56,6 +56,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
         $20, $20)
 RETURNING *
 """
+
+
+# What a country has to be open for (contract section 5, ``enabled_for``).
+_NEEDS: dict[BundleType, frozenset[str]] = {
+    "account_only": frozenset({"account"}),
+    "account_and_videos": frozenset({"account", "videos"}),
+    "videos_only": frozenset({"videos"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +112,29 @@ async def _place(tx: UnitOfWork, order: CreateBundleRequest) -> _Place:
             f"account_id: {order.bundle_type} sets up a new account; only videos_only names one.",
             details={"field": "account_id"},
         )
-    platform = await get_platform(tx.conn, order.platform or "tiktok")
+    platform = order.platform or "tiktok"
+    await _require_open_platform(tx.conn, platform)
+    given = order.country or await tx.conn.fetchval(DEFAULT_COUNTRY, tx.workspace_id)
+    return _Place(platform, await _open_country(tx.conn, given, order.bundle_type), None)
+
+
+async def _require_open_platform(conn: Connection, code: str) -> None:
+    platform = await get_platform(conn, code)
     if not platform.enabled:
         refuse([Problem("platform", f"{platform.name} is closed at the moment", platform.code)])
-    given = order.country or await tx.conn.fetchval(DEFAULT_COUNTRY, tx.workspace_id)
-    return _Place(platform.code, await _open_country(tx.conn, given), None)
 
 
-async def _open_country(conn: Connection, given: str | None) -> str:
+async def _open_country(conn: Connection, given: str | None, bundle_type: BundleType) -> str:
     if not given:
         refuse([Problem("country", "is required: where the account is set up, e.g. USA")])
     country = await find_country(conn, given or "")
     if country is None:
         refuse([Problem("country", "is not a country of GET /countries", given)])
-    elif "account" in country.enabled_for:
+    elif _NEEDS[bundle_type] <= set(country.enabled_for):
         return country.code
     raise CountryNotEnabledError(
-        f"country: {given} is closed for new accounts. GET /countries lists those that are open.",
+        f"country: {given} is closed for {bundle_type} orders. GET /countries lists what each is"
+        " open for.",
         details={"field": "country", "country": given},
     )
 
@@ -142,7 +156,9 @@ async def _place_of_account(tx: UnitOfWork, order: CreateBundleRequest) -> _Plac
             problems.append(Problem("country", f"must be the account's: {account['country']}"))
     refuse(problems)
     refuse_unavailable(account)
-    return _Place(account["platform"], account["country"], account["id"])
+    await _require_open_platform(tx.conn, account["platform"])
+    country_code = await _open_country(tx.conn, account["country"], order.bundle_type)
+    return _Place(account["platform"], country_code, account["id"])
 
 
 def unavailable_reason(account: Row) -> str | None:
@@ -166,7 +182,7 @@ def refuse_unavailable(account: Row) -> None:
 
 
 async def _refuse_duplicate(tx: UnitOfWork, order: CreateBundleRequest) -> None:
-    if order.external_ref is None or order.bundle_type == "videos_only":
+    if not order.external_ref or order.bundle_type == "videos_only":
         return
     await tx.conn.execute(LOCK_REFERENCE, tx.workspace_id, order.external_ref)
     other = await tx.conn.fetchval(DUPLICATE, tx.workspace_id, order.external_ref)
@@ -197,16 +213,16 @@ async def _insert(
         place.platform,
         place.country,
         "pending_setup",
-        order.title,
-        order.external_ref,
+        order.title or None,
+        order.external_ref or None,
         order.videos_quantity or 0,
         order.edits_quantity or 0,
         order.auto_finalize_videos is not False,
         bool(order.wants_niche_warming),
         bool(order.wants_deep_warming),
         bool(order.wants_moderation),
-        order.niche_warming_instructions,
-        order.moderation_notice,
+        order.niche_warming_instructions or None,
+        order.moderation_notice or None,
         place.account_id,
         msgspec.structs.asdict(cost),
         msgspec.structs.asdict(prices),

@@ -114,8 +114,7 @@ async def publish_bundle(
     bundle = await lock_bundle(tx, bundle_id)
     facts = await gather(tx.conn, tx.workspace_id, bundle_id, tx.now)
     readiness = assess(facts)
-    _refuse(facts, [b for b in readiness.blockers if b.code in BLOCKERS])
-    credits = await _pay_again(tx, bundle, actor)
+    _refuse(facts, readiness.blockers)
     chosen = [slot["id"] for slot in facts.configured]
     videos = await publish_slots(
         tx, bundle, chosen, actor=actor, rules=rules, stale_dates=stale_dates
@@ -135,14 +134,17 @@ async def publish_bundle(
         priority_at=tx.now + rules.priority_after,
         updated_at=tx.now,
     )
-    return Publication(videos, readiness.warnings, credits)
+    # The wallet is locked after everything of the order (design, lock order); too few credits roll
+    # the whole transaction back.
+    paid = await _pay_again(tx, bundle, actor)
+    return Publication(videos, readiness.warnings, paid)
 
 
 def _refuse(facts: Facts, blockers: list[Hindrance]) -> None:
-    """Refuse with the first blocker, showing all."""
-    if not blockers:
+    """Refuse with the first blocker that is a publish's own, showing all."""
+    first = next((blocker for blocker in blockers if blocker.code in BLOCKERS), None)
+    if first is None:
         return
-    first = blockers[0]
     raise BLOCKERS[first.code](
         first.message,
         details={

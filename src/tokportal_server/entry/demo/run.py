@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import asyncpg
 import msgspec
@@ -156,36 +153,3 @@ def _facts(address: str, stage: _Stage) -> dict[str, Any]:
         "logins": stage.logins,
         "workspace_id": str(stage.workspace_id),
     }
-
-
-async def _until_ready(address: str) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _STARTUP_SECONDS
-    while loop.time() < deadline:
-        with suppress(URLError, ConnectionError, TimeoutError):
-            await asyncio.to_thread(_probe, f"{address}/readyz")
-            return
-        await asyncio.sleep(0.05)
-    raise RuntimeError(f"the server at {address} was not ready within {_STARTUP_SECONDS:.0f} s")
-
-
-def _probe(url: str) -> None:
-    with urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
-        pass
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As the server itself binds: connections of an earlier run that linger are no obstacle.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return port != 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

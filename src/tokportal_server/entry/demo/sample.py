@@ -19,7 +19,8 @@ def write_sample_video(path: Path) -> None:
         for number in range(_RATE * _SECONDS):
             shade = number * 255 // (_RATE * _SECONDS)
             picture = Image.new("RGB", (_WIDTH, _HEIGHT), (shade, 90, 255 - shade))
-            for packet in stream.encode(av.VideoFrame.from_image(picture)):
-                container.mux(packet)
+            frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
+        for packet in stream.encode(frame):
+            container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)

@@ -1,4 +1,4 @@
-"""One order, from an API key to a delivered account and posted videos, as a customer's code does it.
+"""One order, from an API key to a delivered account and posted videos, as customers' code does.
 
 Everything goes through the published Python client and the public API; the one call beyond it moves
 the rehearsal's clock to the days on which the videos go up.
@@ -67,7 +67,7 @@ class Walk:
         for name, step in self._steps():
             try:
                 outcome = step()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the step failed
                 self.report.failed(name, f"{type(error).__name__}: {error}")
                 self.report.finished(ok=False, failed_step=name, events_verified=self._received())
                 return False
@@ -107,7 +107,7 @@ class Walk:
 
     def _me(self) -> str:
         me = self.client.me()["data"]
-        _expect(me["workspace"]["rehearsal"], True, "the workspace is a rehearsal")
+        _expect(me["workspace"]["rehearsal"], wanted=True, what="the workspace is a rehearsal")
         return f"{me['email']} of {me['workspace']['name']}, {me['credits']} credits"
 
     def _balance(self) -> str:
@@ -203,7 +203,7 @@ class Walk:
         return f"2 videos posted and finalized by {clock['now'][:10]}, a week on"
 
     def _advance(self, *, hours: int) -> dict[str, Any]:
-        request = Request(
+        request = Request(  # noqa: S310 - our own loopback address
             f"{self.server}/api/rehearsal/clock/advance",
             data=json.dumps({"hours": hours}).encode(),
             headers={"X-API-Key": self.client.api_key, "Content-Type": "application/json"},
@@ -221,7 +221,7 @@ class Walk:
     def _account(self) -> str:
         account = self.client.accounts.get(self.account_id)["data"]
         _expect(account["status"], "active", "account")
-        _expect(bool(account["delivered_at"]), True, "account delivered")
+        _expect(bool(account["delivered_at"]), wanted=True, what="account delivered")
         return f"@{account['username']}, {account['profile_url']}"
 
     def _history(self) -> str:

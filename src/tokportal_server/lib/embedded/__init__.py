@@ -2,13 +2,14 @@
 
 Why, and what was rejected, is in docs/decisions/0001-embedded-postgresql.md. The modules from
 the bottom up: ``error``, ``account`` (who runs it), ``directories`` (where it lives),
-``binaries``, ``cluster`` (initdb and its checks), ``connection``, ``postmaster`` (the processes)
-and ``server`` (start, adopt, stop).
+``binaries``, ``cluster`` (initdb and its checks), ``connection``, ``postmaster`` (the processes),
+``server`` (start, adopt, stop) and ``sharing`` (kept running while anybody uses it).
 """
 
 from __future__ import annotations
 
 from tokportal_server.lib.embedded.error import EmbeddedPostgresError
 from tokportal_server.lib.embedded.server import EmbeddedPostgres, start
+from tokportal_server.lib.embedded.sharing import shared
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "shared", "start"]

@@ -56,6 +56,11 @@ class Layout:
         return self.root / "server.lock"
 
     @property
+    def users_lock(self) -> Path:
+        """Shared by the processes that use the server; the last of them stops it."""
+        return self.root / "users.lock"
+
+    @property
     def startup_log(self) -> Path:
         """What the server said before its own log began (``data/log``)."""
         return self.root / "startup.log"

@@ -68,19 +68,32 @@ def cluster_name(data_dir: Path) -> str:
 def family(data_dir: Path, account: Account) -> dict[int, psutil.Process]:
     """Give the living processes of this data directory's server, by pid."""
     _reap()
-    title = f"postgres: {cluster_name(data_dir)}: "
-    found = {}
-    for process in psutil.process_iter():
-        try:
-            if process.uids().effective != account.uid:
-                continue
-            command = process.cmdline()
-        except psutil.Error:  # ended meanwhile, or not for us to see
-            continue
-        is_child = " ".join(command).startswith(title)
-        if is_child or (_is_postgres(command) and command[1:3] == ["-D", str(data_dir)]):
-            found[process.pid] = process
-    return found
+    return {
+        process.pid: process
+        for process in psutil.process_iter()
+        if _belongs(process, data_dir, account)
+    }
+
+
+def member(pid: int, data_dir: Path, account: Account) -> psutil.Process | None:
+    """Give one process if it lives and is of this data directory's server."""
+    _reap()
+    try:
+        process = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
+    return process if _belongs(process, data_dir, account) else None
+
+
+def _belongs(process: psutil.Process, data_dir: Path, account: Account) -> bool:
+    try:
+        if process.uids().effective != account.uid:
+            return False
+        command = process.cmdline()
+    except psutil.Error:  # ended meanwhile, or not for us to see
+        return False
+    is_child = " ".join(command).startswith(f"postgres: {cluster_name(data_dir)}: ")
+    return is_child or (_is_postgres(command) and command[1:3] == ["-D", str(data_dir)])
 
 
 def _is_postgres(command: list[str]) -> bool:
@@ -90,7 +103,7 @@ def _is_postgres(command: list[str]) -> bool:
 def _reap() -> None:
     for pid, child in list(_CHILDREN.items()):
         if child.poll() is not None:
-            del _CHILDREN[pid]
+            _CHILDREN.pop(pid, None)  # another thread may have been as quick
 
 
 def launch(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -29,7 +30,7 @@ from tokportal_server.lib.embedded.error import EmbeddedPostgresError
 from tokportal_server.lib.embedded.postmaster import PidFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     import psutil
@@ -129,6 +130,10 @@ class EmbeddedPostgres:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def is_running(self) -> bool:
+        """Tell whether its postmaster lives; not whether it answers."""
+        return _running(Layout(self.data_dir.parent), account_for(self.data_dir)) is not None
+
     @property
     def _endpoint(self) -> Endpoint:
         return Endpoint(self.socket_dir, self.port, self.password)
@@ -147,21 +152,42 @@ def start(
     settings = {**DEFAULT_SETTINGS, **(settings or {})}
     if refused := _OURS & settings.keys():
         raise EmbeddedPostgresError(f"These settings cannot be changed: {sorted(refused)}.")
+    layout = prepare(home)
+    with explained(layout.root):
+        return _start(layout, major, settings)
+
+
+def prepare(home: Path) -> Layout:
+    """Make the directories of ``home`` that are missing.
+
+    ``EmbeddedPostgresError``: they cannot be made, or what is there is unsafe.
+    """
     home = Path(os.path.realpath(home.expanduser()))
     if not str(home).isprintable():
         raise EmbeddedPostgresError(f"TOKPORTAL_HOME {str(home)!r} has an unprintable character.")
+    with explained(home):
+        return directories.prepare(home, account_for(home / "postgres" / "data"))
+
+
+def abandon(layout: Layout) -> None:
+    """End what a start that was broken off has left running; the next one recovers the data."""
+    postmaster.end(layout.data, account_for(layout.data))
+
+
+@contextmanager
+def explained(place: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into a refusal that names the place and the way out."""
     try:
-        return _start(home, major, settings)
+        yield
     except OSError as error:
         raise EmbeddedPostgresError(
-            f"The embedded PostgreSQL cannot run in {home}: {error}. Free or unlock that place, "
+            f"The embedded PostgreSQL cannot run in {place}: {error}. Free or unlock that place, "
             "or set TOKPORTAL_HOME to another directory."
         ) from error
 
 
-def _start(home: Path, major: int, settings: Mapping[str, str]) -> EmbeddedPostgres:
-    account = account_for(home / "postgres" / "data")
-    layout = directories.prepare(home, account)
+def _start(layout: Layout, major: int, settings: Mapping[str, str]) -> EmbeddedPostgres:
+    account = account_for(layout.data)
     with _start_lock(layout):
         programs = binaries.runnable(major, account, layout.root)
         cluster.ensure(layout, programs, account, sync=settings.get("fsync") != "off")
@@ -247,9 +273,7 @@ def _answers(endpoint: Endpoint, layout: Layout, account: Account, silence: floa
 def _running(layout: Layout, account: Account) -> psutil.Process | None:
     """Give the living postmaster that the pid file names, if it names one of ours."""
     pid_file = PidFile.read(layout.data)
-    if pid_file is None:
-        return None
-    return postmaster.family(layout.data, account).get(pid_file.pid)
+    return None if pid_file is None else postmaster.member(pid_file.pid, layout.data, account)
 
 
 def _lost_its_socket(endpoint: Endpoint, layout: Layout) -> bool:

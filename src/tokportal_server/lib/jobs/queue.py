@@ -8,7 +8,6 @@ worker that picked it: whoever lost the job changes no row.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,8 +23,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 from tokportal_server.lib.db import Database
 
 ACKNOWLEDGE = """
-DELETE FROM pgqueuer
- WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2 AND status = 'picked'
+DELETE FROM pgqueuer WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
 """
 HOLD = """
 WITH held AS (
@@ -137,39 +135,20 @@ class FencedQueries(Queries):
         super().__init__(PollingDriver(database))
         self._database = database
         self._worker_id = worker_id
-        self._left: Counter[int] = Counter()
-
-    def leave(self, job_id: int) -> None:
-        """Have PGQueuer's next verdict on the job ignored: its row says already what is true.
-
-        PGQueuer takes whatever returns without an error for done, and acknowledges it a moment
-        later; by then this worker may have picked the job once more.
-        """
-        self._left[job_id] += 1
 
     async def log_jobs(
         self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]
     ) -> None:
-        """Delete what is done, hold what failed for good; rows that are not ours stay."""
-        left, done, failed, traces = self._left.copy(), [], [], []
-        for job, status, trace in job_status:
-            if left[job.id]:
-                left[job.id] -= 1
-            elif status == "failed":
-                failed.append(job.id)
-                traces.append(trace and trace.model_dump(mode="json"))
-            else:
-                done.append(job.id)
-        async with self._database.connection() as conn, conn.transaction():
-            if done:
-                await conn.execute(ACKNOWLEDGE, done, self._worker_id)
-            if failed:
-                await conn.execute(HOLD, failed, self._worker_id, traces)
-        # Only now: PGQueuer brings a batch again whose statement failed.
-        for job, _, _ in job_status:
-            if self._left[job.id] > left[job.id]:
-                self._left[job.id] -= 1
-        self._left += Counter()
+        """Hold what failed for good.
+
+        Every other outcome was written by the runner at once. PGQueuer takes whatever returns
+        without an error for done and says so here, in a batch and a moment later; by then the job
+        may wait for its next attempt, or be picked again.
+        """
+        failed = [(job.id, trace) for job, status, trace in job_status if status == "failed"]
+        if failed:
+            traces = [trace and trace.model_dump(mode="json") for _, trace in failed]
+            await self._run(HOLD, [job_id for job_id, _ in failed], traces)
 
     async def update_heartbeat(self, job_ids: Sequence[JobId]) -> None:
         """Say that the jobs are still being worked on here."""
@@ -187,18 +166,20 @@ class FencedQueries(Queries):
             starts: int | None = await conn.fetchval(START, job_id, self._worker_id)
             return starts
 
+    async def acknowledge(self, job_id: int) -> None:
+        """Remove the job: it is done."""
+        await self._run(ACKNOWLEDGE, job_id)
+
     async def retry(self, job_id: int, delay: timedelta, *, died: bool) -> None:
         """Give the job back, to be started again when ``delay`` has passed.
 
         ``died``: its last start ended a worker, so that the next one has to be made alone.
         """
         await self._run(RETRY, job_id, delay, died)
-        self.leave(job_id)
 
     async def release(self, job_id: int) -> None:
         """Give the job back untouched, to be started by anybody at once."""
         await self._run(RELEASE, job_id)
-        self.leave(job_id)
 
     async def _run(self, statement: str, subject: Any, *more: object) -> None:
         async with self._database.connection() as conn:

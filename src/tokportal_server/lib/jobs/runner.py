@@ -145,7 +145,6 @@ class JobRunner:
         except _DATABASE_TROUBLE as error:
             # Only our own bookkeeping gets here. Its lease will lapse, and somebody picks it anew.
             log.warning("job_left", job=job.entrypoint, id=job.id, error=str(error))
-            self._queries.leave(job.id)
 
     async def _execute(self, job: Job, handler: Handler) -> None:
         past = await self._queries.picked(job.id)
@@ -187,6 +186,8 @@ class JobRunner:
             return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
+            # Before another job may begin, which could end the process with this outcome unwritten.
+            await self._queries.acknowledge(job.id)
             return
         if starts >= self._attempts:
             raise JobFailedError(job.entrypoint, starts) from error

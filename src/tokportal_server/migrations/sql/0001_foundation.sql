@@ -2,29 +2,38 @@
 -- Tenancy is in the keys: every table of a workspace has workspace_id first in its primary key.
 
 -- Append-only tables are partitioned by the real month in which a row was written, so that retention
--- is dropping a partition. A default partition catches what no month does: a write never fails.
+-- is dropping a partition. A default partition catches what no month does: a write never fails. A
+-- month of which the default already holds rows stays there: PostgreSQL would refuse its partition,
+-- and with it those of the months after. Answers how many partitions were made.
 CREATE FUNCTION ensure_month_partitions(parent text, months_ahead integer) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
-    month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+    this_month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+    spare text := parent || '_default';
     made integer := 0;
     child text;
+    first timestamptz;
+    past timestamptz;
+    strays boolean;
 BEGIN
-    FOR step IN 0..months_ahead LOOP
-        child := parent || '_' || to_char(month + make_interval(months => step), 'YYYYMM');
-        IF to_regclass(child) IS NULL THEN
-            EXECUTE format(
-                'CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
-                child, parent,
-                (month + make_interval(months => step))::date::text || ' 00:00:00+00',
-                (month + make_interval(months => step + 1))::date::text || ' 00:00:00+00');
-            made := made + 1;
-        END IF;
-    END LOOP;
-    IF to_regclass(parent || '_default') IS NULL THEN
-        EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', parent || '_default', parent);
+    -- Workers that come at once queue up; the lock goes with the transaction.
+    PERFORM pg_advisory_xact_lock(hashtextextended('partitions:' || parent, 0));
+    IF to_regclass(spare) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I PARTITION OF %I DEFAULT', spare, parent);
         made := made + 1;
     END IF;
+    FOR step IN 0..months_ahead LOOP
+        child := parent || '_' || to_char(this_month + make_interval(months => step), 'YYYYMM');
+        CONTINUE WHEN to_regclass(child) IS NOT NULL;
+        first := (this_month + make_interval(months => step)) AT TIME ZONE 'UTC';
+        past := (this_month + make_interval(months => step + 1)) AT TIME ZONE 'UTC';
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE recorded_at >= $1 AND recorded_at < $2)',
+                       spare) INTO strays USING first, past;
+        CONTINUE WHEN strays;
+        EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
+                       child, parent, first, past);
+        made := made + 1;
+    END LOOP;
     RETURN made;
 END $$;
 

@@ -17,10 +17,11 @@ CREATE TABLE workspace_prices (
     PRIMARY KEY (workspace_id, name, valid_from)
 );
 
--- The one row that a workspace's credit writes queue up for.
+-- The one row that a workspace's credit writes queue up for; `settled_at` is the workspace's time at
+-- the last of them.
 CREATE TABLE wallets (
     workspace_id uuid PRIMARY KEY REFERENCES workspaces (id),
-    updated_at timestamptz NOT NULL DEFAULT now()
+    settled_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 50);
 
 CREATE TABLE credit_lots (
@@ -55,13 +56,19 @@ CREATE TABLE credit_entries (
     ordinal bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (workspace_id, id),
     UNIQUE (workspace_id, business_key),
-    FOREIGN KEY (workspace_id, refunds_entry_id) REFERENCES credit_entries (workspace_id, id)
+    FOREIGN KEY (workspace_id, refunds_entry_id) REFERENCES credit_entries (workspace_id, id),
+    CHECK (CASE WHEN type IN ('debit', 'expiry') THEN amount < 0
+                WHEN type IN ('credit', 'refund') THEN amount > 0
+                ELSE amount <> 0 END),
+    CHECK ((type = 'refund') = (refunds_entry_id IS NOT NULL))
 );
 CREATE INDEX credit_entries_newest ON credit_entries (workspace_id, ordinal DESC);
 CREATE INDEX credit_entries_refunds ON credit_entries (workspace_id, refunds_entry_id)
     WHERE refunds_entry_id IS NOT NULL;
 CREATE TRIGGER credit_entries_append_only BEFORE UPDATE OR DELETE ON credit_entries
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER credit_entries_kept BEFORE TRUNCATE ON credit_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- Which lot paid (or got back) what: the amounts of an entry's lines add up to the entry.
 CREATE TABLE credit_entry_lots (
@@ -75,25 +82,29 @@ CREATE TABLE credit_entry_lots (
 );
 CREATE TRIGGER credit_entry_lots_append_only BEFORE UPDATE OR DELETE ON credit_entry_lots
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER credit_entry_lots_kept BEFORE TRUNCATE ON credit_entry_lots
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- Take the workspace's lock, book expiry entries for due lots, and answer what can be spent now.
-CREATE FUNCTION ledger_settle(p_workspace uuid, p_now timestamptz) RETURNS integer
-LANGUAGE plpgsql AS $$
+-- Take the workspace's lock, book expiry entries for due lots, and answer what can be spent at
+-- `moment`. That is `p_now`, or the time of the write before if that was later: of two writes that
+-- race for the lock, the one that read the clock first may get it last, and a lot which the other
+-- let expire must not come to life again for it.
+CREATE FUNCTION ledger_settle(
+    p_workspace uuid, p_now timestamptz, OUT moment timestamptz, OUT spendable integer
+) LANGUAGE plpgsql AS $$
 DECLARE
     lot record;
-    spendable integer;
     entry uuid;
 BEGIN
-    PERFORM 1 FROM wallets WHERE workspace_id = p_workspace FOR UPDATE;
-    IF NOT FOUND THEN
-        INSERT INTO wallets (workspace_id) VALUES (p_workspace) ON CONFLICT DO NOTHING;
-        PERFORM 1 FROM wallets WHERE workspace_id = p_workspace FOR UPDATE;
-    END IF;
+    INSERT INTO wallets AS w (workspace_id, settled_at) VALUES (p_workspace, p_now)
+    ON CONFLICT (workspace_id)
+        DO UPDATE SET settled_at = GREATEST(w.settled_at, excluded.settled_at)
+    RETURNING w.settled_at INTO moment;
     SELECT COALESCE(sum(remaining), 0) INTO spendable FROM credit_lots
      WHERE workspace_id = p_workspace AND remaining > 0;
     FOR lot IN
         SELECT id, remaining, source, expires_at FROM credit_lots
-         WHERE workspace_id = p_workspace AND remaining > 0 AND expires_at <= p_now
+         WHERE workspace_id = p_workspace AND remaining > 0 AND expires_at <= moment
          ORDER BY expires_at, ordinal FOR UPDATE
     LOOP
         spendable := spendable - lot.remaining;
@@ -108,7 +119,6 @@ BEGIN
         INSERT INTO credit_entry_lots VALUES (p_workspace, entry, lot.id, -lot.remaining);
         UPDATE credit_lots SET remaining = 0 WHERE workspace_id = p_workspace AND id = lot.id;
     END LOOP;
-    RETURN spendable;
 END $$;
 
 -- Debit `p_amount` (> 0), earliest-expiring lot first, then oldest. `ok` is false, and nothing is
@@ -124,7 +134,7 @@ DECLARE
     due integer := p_amount;
     part integer;
 BEGIN
-    balance := ledger_settle(p_workspace, p_now);
+    SELECT s.moment, s.spendable INTO p_now, balance FROM ledger_settle(p_workspace, p_now) s;
     ok := balance >= p_amount;
     IF NOT ok THEN RETURN; END IF;
     balance := balance - p_amount;
@@ -155,7 +165,8 @@ CREATE FUNCTION ledger_grant(
     OUT balance integer, OUT entry_id uuid, OUT lot_id uuid
 ) LANGUAGE plpgsql AS $$
 BEGIN
-    balance := ledger_settle(p_workspace, p_now) + p_amount;
+    SELECT s.moment, s.spendable + p_amount INTO p_now, balance
+      FROM ledger_settle(p_workspace, p_now) s;
     INSERT INTO credit_lots (workspace_id, source, amount, remaining, expires_at, created_at)
     VALUES (p_workspace, p_source, p_amount, p_amount, p_expires_at, p_now)
     RETURNING id INTO lot_id;
@@ -181,7 +192,7 @@ DECLARE
     due integer := p_amount;
     part integer;
 BEGIN
-    balance := ledger_settle(p_workspace, p_now);
+    SELECT s.moment, s.spendable INTO p_now, balance FROM ledger_settle(p_workspace, p_now) s;
     SELECT e.amount, e.reference_kind, e.reference_id INTO debit FROM credit_entries e
      WHERE e.workspace_id = p_workspace AND e.id = p_debit_id AND e.type = 'debit';
     ok := FOUND AND p_amount > 0 AND p_amount <= -debit.amount - COALESCE((

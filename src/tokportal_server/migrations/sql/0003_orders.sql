@@ -174,6 +174,7 @@ CREATE TABLE corrections (
     FOREIGN KEY (workspace_id, bundle_id) REFERENCES bundles (workspace_id, id),
     FOREIGN KEY (workspace_id, slot_id) REFERENCES slots (workspace_id, id)
 );
+CREATE INDEX corrections_slot ON corrections (workspace_id, slot_id) WHERE slot_id IS NOT NULL;
 
 -- Who works on a bundle. At most one claim of a bundle is live.
 CREATE TABLE claims (

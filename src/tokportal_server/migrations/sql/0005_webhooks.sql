@@ -1,6 +1,6 @@
 -- Webhook endpoints, the bodies sent to them, and their deliveries, one row per attempt.
--- Whoever changes a pending delivery holds its endpoint's row, so that the caps of an endpoint are
--- exact over any number of workers (docs/decisions/0004-webhook-delivery.md).
+-- Whoever claims, records or skips a delivery holds its endpoint's row, so that the caps of an
+-- endpoint are exact over any number of workers (docs/decisions/0004-webhook-delivery.md).
 
 CREATE TABLE webhook_endpoints (
     workspace_id uuid NOT NULL REFERENCES workspaces (id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
@@ -9,9 +10,11 @@ import msgspec
 from tokportal_server.http.answers import CreditsMoved
 from tokportal_server.http.validation import refuse
 from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.db import existing
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_slot
+from tokportal_server.orders.claims import live_claim
 from tokportal_server.orders.door import move
 from tokportal_server.orders.errors import VideoNotFoundError, VideoStatusError
 from tokportal_server.orders.locks import Row, find_profile, lock_bundle, lock_slots
@@ -23,7 +26,7 @@ from tokportal_server.uploads.wire import MediaError, MediaKind, MediaStatus
 from tokportal_server.videos.errors import NoEditSlotsError
 from tokportal_server.videos.options import buy_options, options_of
 from tokportal_server.videos.platform_rules import platform_problems
-from tokportal_server.videos.publishing import StaleDates, publish_slots
+from tokportal_server.videos.publishing import Published, StaleDates, publish_slots
 from tokportal_server.videos.schedule import Calendar, lead_days, window_end
 from tokportal_server.videos.wire import ConfigureVideoRequest, SlotContent
 from tokportal_server.workspaces.reference import get_platform
@@ -38,6 +41,16 @@ RETURNING *
 """
 
 
+@dataclass(slots=True)
+class Configured:
+    """What configuring did: ``credits`` for new options, and how auto_publish ended."""
+
+    slot_id: UUID
+    credits: CreditsMoved
+    published: Published = field(default_factory=Published)
+    refusal: MediaError | None = None
+
+
 async def configure_slot(
     *,
     tx: UnitOfWork,
@@ -48,8 +61,8 @@ async def configure_slot(
     source: MediaSource,
     rules: OrderRules,
     stale_dates: StaleDates = "move",
-) -> tuple[UUID, CreditsMoved, MediaError | None]:
-    """Replace a slot's contents; give its id, what options cost, and why auto_publish refused.
+) -> Configured:
+    """Replace a slot's contents, buy what options it needs, and publish it if asked to.
 
     Raises:
         BundleNotFoundError, VideoNotFoundError: there is no such slot.
@@ -59,7 +72,10 @@ async def configure_slot(
         InsufficientCreditsError: too few credits for new options.
     """
     bundle = await lock_bundle(tx, bundle_id)
+    # Everything that publishing may need is locked now, before the wallet.
+    profile = await find_profile(tx, bundle)
     slots = await lock_slots(tx, bundle)
+    await live_claim(tx, bundle)
     slot = _at(slots, bundle, position)
     platform = await get_platform(tx.conn, bundle["platform"])
     refuse(list(platform_problems(request, platform)))
@@ -71,14 +87,22 @@ async def configure_slot(
         )
     # A date that stays as it is was accepted before; corrections come back long after it.
     if request.target_publish_date != slot["target_start"]:
-        lead = lead_days(await find_profile(tx, bundle))
-        Calendar(slots).check(slot["id"], request.target_publish_date, now=tx.now, lead=lead)
+        Calendar(slots).check(
+            slot["id"], request.target_publish_date, now=tx.now, lead=lead_days(profile)
+        )
     uses_edit = _uses_edit_slot(bundle, slots, slot, request)
-    content = msgspec.convert(request, SlotContent, from_attributes=True)
-    moved = await buy_options(tx, slot, options_of(content), actor)
-    await _replace(tx, bundle, slot, request, content, source, uses_edit=uses_edit, actor=actor)
-    fault = await _auto_publish(tx, bundle, slot, request, actor, rules, stale_dates)
-    return slot["id"], moved, fault
+    media = await _link(tx, bundle, slot, request, source)
+    moved = await buy_options(tx, slot, options_of(request), actor)
+    replaced = await _replace(tx, bundle, slot, request, media, uses_edit=uses_edit)
+    if slot["status"] == "pending":
+        data = about_slot(bundle, replaced)
+        await move(tx, SLOT, replaced, "configured", actor=actor, data=data)
+    configured = Configured(slot["id"], moved)
+    if _publishes(bundle, slot, request):
+        await _auto_publish(
+            tx, bundle, configured, actor=actor, rules=rules, stale_dates=stale_dates
+        )
+    return configured
 
 
 def _at(slots: list[Row], bundle: Row, position: int) -> Row:
@@ -111,14 +135,12 @@ async def _replace(
     bundle: Row,
     slot: Row,
     request: ConfigureVideoRequest,
-    content: SlotContent,
-    source: MediaSource,
+    media: MediaStatus,
     *,
     uses_edit: bool,
-    actor: Actor,
-) -> None:
-    status = await _link(tx, bundle, slot, request, source)
+) -> Row:
     on_its_way = bundle["status"] == "pending_setup" and bool(request.auto_publish)
+    content = msgspec.convert(request, SlotContent, from_attributes=True)
     replaced = await tx.conn.fetchrow(
         REPLACE,
         tx.workspace_id,
@@ -131,12 +153,10 @@ async def _replace(
         window_end(request.target_publish_date),
         uses_edit,
         on_its_way,
-        status,
+        media,
         tx.now,
     )
-    if replaced is not None and slot["status"] == "pending":
-        data = about_slot(bundle, replaced)
-        await move(tx, SLOT, replaced, "configured", actor=actor, data=data)
+    return existing(replaced)
 
 
 async def _link(
@@ -163,26 +183,32 @@ async def _link(
     return media_status(link.status for link in links)
 
 
+def _publishes(bundle: Row, slot: Row, request: ConfigureVideoRequest) -> bool:
+    """Say whether auto_publish publishes now; a bundle that is being set up is never published.
+
+    In corrections the slot keeps its status, and the manager works on: there is nothing to publish.
+    """
+    return (
+        bool(request.auto_publish)
+        and bundle["status"] != "pending_setup"
+        and slot["status"] != "pending_corrections"
+    )
+
+
 async def _auto_publish(
     tx: UnitOfWork,
     bundle: Row,
-    slot: Row,
-    request: ConfigureVideoRequest,
+    configured: Configured,
+    *,
     actor: Actor,
     rules: OrderRules,
     stale_dates: StaleDates,
-) -> MediaError | None:
-    """Publish at once if asked and possible; a refusal leaves the configuration standing."""
-    if not request.auto_publish or bundle["status"] == "pending_setup":
-        return None
-    # In corrections the slot keeps its status, and the manager works on: nothing to publish.
-    if slot["status"] == "pending_corrections":
-        return None
+) -> None:
+    """Publish at once; a refusal leaves the configuration standing, and is told."""
     try:
         async with tx.conn.transaction():
-            await publish_slots(
-                tx, bundle, [slot["id"]], actor=actor, rules=rules, stale_dates=stale_dates
+            configured.published = await publish_slots(
+                tx, bundle, [configured.slot_id], actor=actor, rules=rules, stale_dates=stale_dates
             )
     except ApiError as error:
-        return MediaError(error.code, error.message)
-    return None
+        configured.refusal = MediaError(error.code, error.message)

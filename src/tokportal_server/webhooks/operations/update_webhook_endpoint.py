@@ -61,19 +61,9 @@ async def update_webhook_endpoint(
     if row is None:
         raise endpoint_not_found(endpoint_id)
     new_url = row["url"] if url is UNSET else url
-    try:
-        await tx.conn.execute(
-            CHANGE_ENDPOINT,
-            tx.workspace_id,
-            endpoint_id,
-            new_url,
-            row["events"] if events is UNSET else events,
-            row["description"] if description is UNSET else description or None,
-            tx.now,
-        )
-    except asyncpg.UniqueViolationError:
-        taken = Problem("url", "belongs to another endpoint of the workspace", new_url)
-        refuse([taken])
+    new_events = row["events"] if events is UNSET else events
+    new_description = row["description"] if description is UNSET else description or None
+    await _change(tx, endpoint_id, new_url, new_events, new_description)
     enabling = enabled is True and not row["enabled"]
     if enabling or new_url != row["url"]:
         await tx.conn.execute(FORGET_FAILURES, tx.workspace_id, endpoint_id)
@@ -82,6 +72,17 @@ async def update_webhook_endpoint(
     elif enabled is False and row["enabled"]:
         await disable_locked_endpoint(tx, endpoint_id, reason=None, actor=actor)
     return await get_endpoint(tx.conn, tx.workspace_id, endpoint_id)
+
+
+async def _change(
+    tx: UnitOfWork, endpoint_id: UUID, url: str, events: Sequence[str], description: str | None
+) -> None:
+    try:
+        await tx.conn.execute(
+            CHANGE_ENDPOINT, tx.workspace_id, endpoint_id, url, events, description, tx.now
+        )
+    except asyncpg.UniqueViolationError:
+        refuse([Problem("url", "belongs to another endpoint of the workspace", url)])
 
 
 async def _enable(tx: UnitOfWork, endpoint_id: UUID, actor: Actor) -> None:

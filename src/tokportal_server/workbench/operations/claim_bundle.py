@@ -11,6 +11,7 @@ from tokportal_server.lib.db import existing
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_bundle, about_slot
 from tokportal_server.orders.claims import reckon_deadline
+from tokportal_server.orders.completion import complete_if_done
 from tokportal_server.orders.door import move
 from tokportal_server.orders.locks import Row, lock_bundle, lock_slots
 from tokportal_server.orders.rules import OrderRules
@@ -33,6 +34,8 @@ FIRST_REFUSAL = timedelta(hours=24)
 
 async def claim_bundle(*, tx: UnitOfWork, actor: Actor, bundle_id: UUID, rules: OrderRules) -> None:
     """Claim a published bundle for the acting manager; its published slots are accepted with it.
+
+    If everything was finalized while nobody held it, that completes it.
 
     Raises:
         BundleNotFoundError: there is no such bundle.
@@ -62,6 +65,7 @@ async def claim_bundle(*, tx: UnitOfWork, actor: Actor, bundle_id: UUID, rules: 
             await move(tx, SLOT, slot, "accepted", actor=actor, data=data, accepted_at=tx.now)
     await make_workable(tx, claimed)
     await reckon_deadline(tx, claimed, rules)
+    await complete_if_done(tx, claimed, actor)
 
 
 async def _not_offered(tx: UnitOfWork, bundle: Row, manager: Row) -> str | None:

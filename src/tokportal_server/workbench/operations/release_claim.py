@@ -13,7 +13,7 @@ from tokportal_server.orders.door import move
 from tokportal_server.orders.locks import Row, lock_slots
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import BUNDLE, SLOT
-from tokportal_server.workbench.claim_guard import lock_claimed_bundle
+from tokportal_server.workbench.claim_guard import check_reason, lock_claimed_bundle
 
 
 async def release_claim(
@@ -23,7 +23,9 @@ async def release_claim(
 
     Raises:
         BundleNotFoundError, ClaimNotYoursError: the manager does not hold it.
+        ValidationError: no reason is given.
     """
+    check_reason(reason)
     bundle = await lock_claimed_bundle(tx, actor, bundle_id)
     await offer_again(tx, bundle, "released", actor=actor, reason=reason, rules=rules)
 

@@ -10,7 +10,7 @@ from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_slot
 from tokportal_server.orders.errors import slot_transition_refused
 from tokportal_server.orders.locks import lock_slot
-from tokportal_server.workbench.claim_guard import lock_claimed_bundle
+from tokportal_server.workbench.claim_guard import check_reason, lock_claimed_bundle
 
 REPORT = """
 UPDATE slots SET download_issue = $3, updated_at = $4 WHERE workspace_id = $1 AND id = $2
@@ -26,7 +26,9 @@ async def report_download_issue(
     Raises:
         BundleNotFoundError, ClaimNotYoursError, VideoNotFoundError: not this manager's slot.
         SlotTransitionError: nobody works on the slot now.
+        ValidationError: no reason is given.
     """
+    check_reason(reason)
     bundle = await lock_claimed_bundle(tx, actor, bundle_id)
     slot = await lock_slot(tx, bundle, position)
     if slot["status"] not in _WORKED_ON:

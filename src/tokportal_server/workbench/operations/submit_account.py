@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
@@ -9,6 +11,7 @@ import msgspec
 from tokportal_server.accounts.operations.save_account import save_account
 from tokportal_server.accounts.wire import Credentials
 from tokportal_server.bundles.wire import Deviation
+from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.unit_of_work import UnitOfWork
@@ -20,6 +23,7 @@ from tokportal_server.orders.locks import Row, lock_profile
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import PROFILE
 from tokportal_server.workbench.claim_guard import lock_claimed_bundle
+from tokportal_server.workbench.post_urls import is_profile_url
 
 SUBMITTABLE = ["published", "pending_corrections"]
 ATTACH = """
@@ -30,6 +34,10 @@ RESOLVE = """
 UPDATE corrections SET resolved_at = $3
  WHERE workspace_id = $1 AND bundle_id = $2 AND slot_id IS NULL AND resolved_at IS NULL
 """
+
+
+_USERNAME = re.compile(r"[A-Za-z0-9_.]{1,30}")
+_LONGEST_NAME = 100
 
 
 class SubmittedAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,10 +64,12 @@ async def submit_account(
 
     Raises:
         BundleNotFoundError, ClaimNotYoursError, ListingNotFoundError: not this manager's to set up.
+        ValidationError: what was handed in cannot be an account of the platform.
         AccountStatusError: the profile waits for nothing from the manager.
     """
     bundle = await lock_claimed_bundle(tx, actor, bundle_id)
     profile = await lock_profile(tx, bundle)
+    refuse(list(_problems(bundle, submitted)))
     if profile["status"] not in SUBMITTABLE or actor.id is None:
         raise profile_status_refused(profile, SUBMITTABLE)
     visible_name = submitted.visible_name or profile["visible_name"]
@@ -101,6 +111,23 @@ async def submit_account(
     )
     await reckon_deadline(tx, bundle, rules)
     return account_id
+
+
+def _problems(bundle: Row, submitted: SubmittedAccount) -> Iterator[Problem]:
+    if not _USERNAME.fullmatch(submitted.username):
+        yield Problem(
+            "username", "must be 1 to 30 letters, digits, dots or underscores", submitted.username
+        )
+    if submitted.visible_name is not None and len(submitted.visible_name) > _LONGEST_NAME:
+        yield Problem("visible_name", f"must be at most {_LONGEST_NAME} characters long")
+    if not is_profile_url(bundle["platform"], submitted.profile_url):
+        yield Problem(
+            "profile_url",
+            f"is not the address of a profile on {bundle['platform']}",
+            submitted.profile_url,
+        )
+    if submitted.credentials is None and bundle["saved_account_id"] is None:
+        yield Problem("credentials", "are required: without them nobody can use the account")
 
 
 def _deviations(profile: Row, username: str, visible_name: str) -> list[Deviation]:

@@ -19,7 +19,7 @@ from tokportal_server.videos.operations.finalize_slot import finalize_locked
 from tokportal_server.videos.schedule import today
 from tokportal_server.workbench.claim_guard import lock_claimed_bundle
 from tokportal_server.workbench.errors import WindowNotOpenError
-from tokportal_server.workbench.post_urls import EXAMPLES, is_post_url
+from tokportal_server.workbench.post_urls import EXAMPLES, is_picture_url, is_post_url
 
 SUBMITTABLE = ("accepted", "pending_corrections")
 REVIEWED = "UPDATE bundles SET reviewed_once = true WHERE workspace_id = $1 AND id = $2"
@@ -41,8 +41,8 @@ async def submit_slot(
 ) -> None:
     """Put a posted slot in review; with auto_finalize_videos it is finalized at once.
 
-    ``platform_url`` is the live post; a story, which has none for long, needs ``evidence_url``, a
-    picture of it.
+    ``platform_url`` is the live post; a story, whose address does not live long, needs
+    ``evidence_url``, a picture of it.
 
     Raises:
         BundleNotFoundError, ClaimNotYoursError, VideoNotFoundError: not this manager's to post.
@@ -78,22 +78,22 @@ async def submit_slot(
 
 
 def _check_proof(bundle: Row, slot: Row, url: str | None, evidence: str | None) -> None:
-    platform = bundle["platform"]
-    if slot["video_type"] == "story" and not (url or evidence):
-        refuse([Problem("evidence_url", "a story needs a picture of it as proof")])
-    if slot["video_type"] != "story" and not url:
-        refuse([Problem("platform_url", "is required: the address of the live post")])
-    if url and not is_post_url(platform, url):
-        refuse(
-            [
-                Problem(
-                    "platform_url",
-                    f"is not the address of a post on {platform}; it looks like"
-                    f" {EXAMPLES[platform]}",
-                    url,
-                )
-            ]
+    platform, story = bundle["platform"], slot["video_type"] == "story"
+    problems = []
+    if story and not evidence:
+        problems.append(Problem("evidence_url", "a story needs a picture of it as proof"))
+    if evidence and not is_picture_url(evidence):
+        problems.append(Problem("evidence_url", "must be an http(s) address", evidence))
+    if not story and not url:
+        problems.append(Problem("platform_url", "is required: the address of the live post"))
+    if url and not is_post_url(platform, url, story=story):
+        like = "a story's" if story else EXAMPLES[platform]
+        problems.append(
+            Problem(
+                "platform_url", f"is not such an address on {platform}; it looks like {like}", url
+            )
         )
+    refuse(problems)
 
 
 def _check_time(tx: UnitOfWork, slot: Row) -> None:

@@ -1,0 +1,1 @@
+"""Accounts that managers have set up: one test file per operation."""

@@ -1,0 +1,1 @@
+"""Ordering, setting up and publishing bundles: one test file per operation."""

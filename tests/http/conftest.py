@@ -1,0 +1,44 @@
+"""The seeded world, and a bell that rings when the server calls out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.cast import World
+from tests.client import Client
+from tests.http.seed import Seed, seeded
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.ports import Ports
+
+
+@dataclass
+class Bell:
+    """A listening socket of a stranger; ``rung`` counts who connected."""
+
+    url: str
+    rung: int = 0
+
+
+@pytest.fixture
+async def bell() -> AsyncIterator[Bell]:
+    """Somebody outside, who notices every call."""
+
+    async def ring(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listening.rung += 1
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(ring, "127.0.0.1", 0)
+    listening = Bell(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
+    async with server:
+        yield listening
+
+
+@pytest.fixture
+async def seed(alice: Client, conn: Connection, world: World, ports: Ports, bell: Bell) -> Seed:
+    """Alice's things, one in every state."""
+    return await seeded(alice, conn, world, ports, hook=bell.url)

@@ -1,0 +1,1 @@
+"""Tests of how the schema comes into a database."""

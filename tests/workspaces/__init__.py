@@ -1,0 +1,1 @@
+"""What the operator offers: one test file per operation."""
