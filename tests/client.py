@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class Client:
             method,
             f"{self.address}{base}{path}",
             json=json,
-            data=body,
+            data=io.BytesIO(body) if isinstance(body, bytes) and body else body,
             params=params,
             headers=sent | dict(headers or {}),
         ) as answer:

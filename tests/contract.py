@@ -49,9 +49,8 @@ def template_of(method: str, path: str, *, base: str = BASE_PATH) -> str | None:
     """Find the path of the document that a request is for, if it has the request's method."""
     path = path.partition("?")[0]
     for server, pattern, template in _templates():
-        has_method = _verb(method) in openapi()["paths"][template]
-        if server == base and has_method and pattern.fullmatch(path):
-            return template
+        if server == base and pattern.fullmatch(path):
+            return template if _verb(method) in openapi()["paths"][template] else None
     return None
 
 

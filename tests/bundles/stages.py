@@ -9,8 +9,9 @@ from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import claimed, published, set_up, video
 from tokportal_server.accounts.wire import Credentials
+from tokportal_server.credits import ledger
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection
+from tokportal_server.lib.db import Connection, existing
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.rules import OrderRules
@@ -25,9 +26,13 @@ UPDATE slots SET media_status = 'failed',
        media_error = '{"code": "FETCH_DNS", "message": "no such host"}'
  WHERE bundle_id = $1 AND position = $2
 """
-PICTURE = """
-UPDATE media SET status = $2 WHERE bundle_id = $1 AND kind = 'profile_picture'
+PICTURE_FAILED = """
+UPDATE media SET status = 'failed', error = '{"code": "FETCH_DNS", "message": "no such host"}'
+ WHERE bundle_id = $1 AND kind = 'profile_picture'
 """
+STALE = "UPDATE slots SET target_start = $2, target_end = $2::date + 1 WHERE bundle_id = $1"
+DEBIT = "SELECT id, -amount AS paid FROM credit_entries WHERE reference_id = $1 AND type = 'debit'"
+REVERSED = "UPDATE bundles SET charge_state = 'reversed' WHERE id = $1"
 NOBODY = UUID(int=0)
 
 
@@ -73,6 +78,22 @@ async def configured(alice: Client, bundle_id: str, position: int = 1, **more: A
     """Configure a slot with an external video, which is not fetched: no worker runs here."""
     reply = await alice.put(f"/bundles/{bundle_id}/videos/{position}", video(**more))
     assert reply.status == 200, reply.body
+
+
+async def reverse_charges(conn: Connection, world: World, bundle_id: str) -> None:
+    """Give back what a bundle cost, as an operator may while it is being set up."""
+    debit = existing(await conn.fetchrow(DEBIT, UUID(bundle_id)))
+    async with unit_of_work(conn, world.acme, now=real_now()) as tx:
+        await ledger.refund(
+            tx,
+            debit_id=debit["id"],
+            amount=debit["paid"],
+            description="Charges reversed",
+            breakdown={},
+            business_key=f"bundle:{bundle_id}:reversal:1",
+            actor=world.as_olga,
+        )
+        await conn.execute(REVERSED, UUID(bundle_id))
 
 
 async def pause(

@@ -153,7 +153,7 @@ async def test_tells_journal_counters_and_subscribers(
         ("slot", None, "pending"),
         ("slot", None, "pending"),
     ]
-    assert await actors(conn, world.acme, bundle["id"]) == {("api_key", world.alice_key_id)}
+    assert await actors(conn, world.acme, bundle["id"]) == {("customer", world.alice_key_id)}
     assert await counters(conn, world.acme) == {
         ("bundle", "pending_setup"): 1,
         ("profile", "pending"): 1,
@@ -382,7 +382,7 @@ async def test_a_dry_run_prices_the_order_and_changes_nothing(
         assert reply.data[name].startswith("00000000-0000-4000-8000-")
     assert await everything(conn) == before
 
-    live = await alice.get(f"/bundles/{reply.data['id']}")
+    live = await alice.post(f"/bundles/{reply.data['id']}/publish")
     assert (live.status, live.code) == (400, "DRY_RUN_ID_IN_LIVE_REQUEST")
 
 

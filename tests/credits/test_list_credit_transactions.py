@@ -107,9 +107,7 @@ async def test_days_are_inclusive_at_both_ends(
 
 
 @pytest.mark.parametrize("params", [{"date_to": "9999-12-31"}, {"date_from": "0001-01-01"}])
-async def test_the_ends_of_the_calendar_are_days_too(
-    alice: Client, params: dict[str, str]
-) -> None:
+async def test_the_ends_of_the_calendar_are_days_too(alice: Client, params: dict[str, str]) -> None:
     assert len(await _rows(alice, **params)) == 1
 
 
@@ -125,9 +123,7 @@ async def test_the_ends_of_the_calendar_are_days_too(
         ([("date_to", "2026-11-23"), ("date_to", "2026-11-24")], "date_to"),
     ],
 )
-async def test_refuses_what_is_not_a_day_or_a_page(
-    alice: Client, params: Any, field: str
-) -> None:
+async def test_refuses_what_is_not_a_day_or_a_page(alice: Client, params: Any, field: str) -> None:
     reply = await alice.get(PATH, params=params)
     assert (reply.status, reply.code) == (400, "VALIDATION_ERROR")
     assert set(reply.problems) == {field}

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.client import Client, Reply
-from tests.http.seed import Seed
+from tests.http.seed import Seed, clip
 from tests.orders.walk import PROFILE, order, video
 from tests.uploads import media
 from tests.uploads.forms import form
@@ -49,7 +49,7 @@ EXAMPLES: dict[str, Example] = {
     "getBundleAccount": Example("/bundles/{fresh}/account"),
     "configureBundleAccount": Example("/bundles/{fresh}/account", PROFILE),
     "requestBundleAccountCorrections": Example(
-        "/bundles/{in_review}/account/corrections", {"comment": "The name is misspelt."}
+        "/bundles/{to_correct}/account/corrections", {"comment": "The name is misspelt."}
     ),
     "finalizeBundleAccount": Example("/bundles/{in_review}/account/finalize"),
     "listBundleVideos": Example("/bundles/{fresh}/videos"),
@@ -69,7 +69,7 @@ EXAMPLES: dict[str, Example] = {
     "listWebhookDeliveries": Example("/webhooks/{endpoint}/deliveries"),
     "deleteWebhookEndpoint": Example("/webhooks/{endpoint}"),
     "uploadVideoDirect": Example(
-        "/upload/video/direct", fields={"bundle_id": "{fresh}"}, file=media.video(frames=5)
+        "/upload/video/direct", fields={"bundle_id": "{fresh}"}, file=clip()
     ),
     "uploadImageDirect": Example(
         "/upload/image/direct", fields={"bundle_id": "{fresh}"}, file=media.jpeg()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from uuid import UUID
 
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import PROFILE, claimed, ordered, published, set_up, video
+from tests.uploads import media
+from tests.uploads.forms import form
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
@@ -25,6 +28,7 @@ class Seed:
     ready: str
     live: str
     in_review: str
+    to_correct: str
     posted: str
     account: str
     endpoint: str
@@ -34,12 +38,13 @@ async def seeded(alice: Client, conn: Connection, world: World, ports: Ports, *,
     """Make one bundle for each state, a delivered account and an endpoint at ``hook``."""
     ready = await ordered(alice, videos=1)
     await alice.put(f"/bundles/{ready}/account", PROFILE)
-    await alice.put(f"/bundles/{ready}/videos/1", video())
+    await _configured(alice, ready)
     live = await published(alice, videos=2)
-    await alice.put(f"/bundles/{live}/videos/1", video())
-    in_review = await published(alice, videos=0)
-    await claimed(conn, world, ports, in_review)
-    await set_up(conn, world, ports, in_review)
+    await _configured(alice, live)
+    in_review, to_correct = [await published(alice, videos=0) for _ in range(2)]
+    for bundle in (in_review, to_correct):
+        await claimed(conn, world, ports, bundle)
+        await set_up(conn, world, ports, bundle)
     posted, account = await _posted(alice, conn, world, ports)
     endpoint = await alice.post("/webhooks", {"url": hook, "events": ["bundle.created"]})
     return Seed(
@@ -47,17 +52,32 @@ async def seeded(alice: Client, conn: Connection, world: World, ports: Ports, *,
         ready=ready,
         live=live,
         in_review=in_review,
+        to_correct=to_correct,
         posted=posted,
         account=account,
         endpoint=endpoint.data["id"],
     )
 
 
+@cache
+def clip() -> bytes:
+    """Give a fifth of a second of film."""
+    return media.video(frames=5)
+
+
+async def _configured(alice: Client, bundle: str) -> None:
+    """Configure slot 1 of a bundle with a video that is here already."""
+    body, headers = form(clip(), {"bundle_id": bundle})
+    upload = await alice.post("/upload/video/direct", body=body, headers=headers)
+    content = video(video_url=upload.data["storage_path"])
+    assert (await alice.put(f"/bundles/{bundle}/videos/1", content)).status == 200
+
+
 async def _posted(alice: Client, conn: Connection, world: World, ports: Ports) -> tuple[str, str]:
     """Bring a slot into review; give its bundle and the account that it was posted on."""
     bundle = await ordered(alice, videos=1, auto_finalize_videos=False)
     await alice.put(f"/bundles/{bundle}/account", PROFILE)
-    await alice.put(f"/bundles/{bundle}/videos/1", video())
+    await _configured(alice, bundle)
     assert (await alice.post(f"/bundles/{bundle}/publish")).status == 200
     await claimed(conn, world, ports, bundle)
     account = await set_up(conn, world, ports, bundle)

@@ -56,16 +56,13 @@ async def test_every_example_is_answered_as_its_operation_says(alice: Client, se
         ("sk_" + "0" * 64, "AUTH_INVALID_KEY"),
     ],
 )
-async def test_nobody_passes_without_a_key_of_ours(
-    server: str, world: World, key: str | None, code: str
-) -> None:
+async def test_nobody_passes_without_a_key_of_ours(server: str, key: str | None, code: str) -> None:
     headers = {} if key is None else {"X-API-Key": key}
     async with Client(server, None) as client:
         told = {
             name: _told(await perform(client, op, NOWHERE, headers=headers))
             for name, op in PRIVATE.items()
         }
-    assert world
     assert told == dict.fromkeys(PRIVATE, f"401 {code}")
 
 
@@ -110,8 +107,7 @@ async def test_a_scope_lets_its_own_methods_through_and_no_other(
         refused = set()
         for name, op in PRIVATE.items():
             reply = await perform(client, op, NOWHERE)
-            if reply.status == 403:
-                assert reply.code == "AUTH_INSUFFICIENT_SCOPE"
+            if reply.status == 403 and reply.code == "AUTH_INSUFFICIENT_SCOPE":
                 refused.add(name)
     assert refused == {name for name, op in PRIVATE.items() if op.method not in methods}
 

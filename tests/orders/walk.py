@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from secrets import token_urlsafe
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tests.cast import World
 from tests.client import Client
 from tokportal_server.accounts.wire import Credentials
+from tokportal_server.lib.actor import SYSTEM
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
-from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
+from tokportal_server.orders.announce import about_slot
+from tokportal_server.orders.door import move
+from tokportal_server.orders.locks import lock_bundle, lock_slot
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.orders.states import SLOT
 from tokportal_server.workbench.operations.claim_bundle import claim_bundle
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
+from tokportal_server.workbench.operations.submit_slot import submit_slot
 
 PROFILE = {"username": "acme.daily", "visible_name": "Acme", "biography": "Every day."}
 
@@ -82,3 +90,107 @@ async def set_up(conn: Connection, world: World, ports: Ports, bundle_id: str) -
             ),
             rules=OrderRules.of(ports.settings),
         )
+
+
+UPLOAD = """
+INSERT INTO uploads (workspace_id, id, bundle_id, purpose, filename, storage_key, content_type,
+                     size_bytes, width, height, sha256, created_at)
+VALUES ($1, $2, $3, $4, 'a', $5, $6, 1, 2, 2, '', now())
+"""
+POST = "https://www.tiktok.com/@acme.daily/video/7300000000000000000"
+ASK_CORRECTIONS = """
+INSERT INTO corrections (workspace_id, bundle_id, slot_id, round, comment, requested_at)
+VALUES ($1, $2, $3, 1, 'Louder.', $4)
+"""
+
+
+async def uploaded(
+    conn: Connection, workspace: UUID, bundle_id: str, purpose: str = "video"
+) -> str:
+    """Record an upload, as if its bytes were stored; give its storage path."""
+    key = f"{workspace}/{token_urlsafe(20)}"
+    kind = "video/mp4" if purpose == "video" else "image/png"
+    await conn.execute(UPLOAD, workspace, uuid4(), UUID(bundle_id), purpose, key, kind)
+    return key
+
+
+def working(
+    conn: Connection, world: World, *, days: float = 0, hours: float = 0
+) -> AbstractAsyncContextManager[UnitOfWork]:
+    """Open a transaction in Alice's workspace, so much later than now."""
+    return unit_of_work(conn, world.acme, now=real_now() + timedelta(days=days, hours=hours))
+
+
+async def published_with_videos(
+    alice: Client, conn: Connection, world: World, *, days: int = 5, **more: Any
+) -> str:
+    """Order, configure everything with uploaded videos for one day, and publish; give the id."""
+    bundle_id = await ordered(alice, **more)
+    assert (await alice.put(f"/bundles/{bundle_id}/account", PROFILE)).status == 200
+    for slot in (await alice.get(f"/bundles/{bundle_id}/videos")).data:
+        path = await uploaded(conn, world.acme, bundle_id)
+        put = await alice.put(
+            f"/bundles/{bundle_id}/videos/{slot['position']}", video(days, video_url=path)
+        )
+        assert put.status == 200, put.json
+    assert (await alice.post(f"/bundles/{bundle_id}/publish")).status == 200
+    return bundle_id
+
+
+async def workable(alice: Client, conn: Connection, world: World, ports: Ports, **more: Any) -> str:
+    """Bring an order to where Mona holds it and its slots wait for their day, five days ahead."""
+    bundle_id = await published_with_videos(alice, conn, world, **more)
+    await claimed(conn, world, ports, bundle_id)
+    await set_up(conn, world, ports, bundle_id)
+    assert (await alice.post(f"/bundles/{bundle_id}/account/finalize")).status == 200
+    return bundle_id
+
+
+async def posted(
+    conn: Connection,
+    world: World,
+    ports: Ports,
+    bundle_id: str,
+    position: int = 1,
+    *,
+    days: float = 5,
+    url: str = POST,
+) -> None:
+    """Have Mona hand in a slot's post, ``days`` after today."""
+    async with working(conn, world, days=days) as tx:
+        await submit_slot(
+            tx=tx,
+            actor=world.as_mona,
+            bundle_id=UUID(bundle_id),
+            position=position,
+            platform_url=url,
+            rules=OrderRules.of(ports.settings),
+        )
+
+
+async def sent_back(conn: Connection, world: World, bundle_id: str, position: int = 1) -> None:
+    """Have the customer ask for corrections of a slot in review, five days after today."""
+    async with working(conn, world, days=5) as tx:
+        bundle = await lock_bundle(tx, UUID(bundle_id))
+        slot = await lock_slot(tx, bundle, position)
+        await tx.conn.execute(ASK_CORRECTIONS, world.acme, bundle["id"], slot["id"], tx.now)
+        await move(
+            tx,
+            SLOT,
+            slot,
+            "pending_corrections",
+            actor=SYSTEM,
+            data=about_slot(bundle, slot),
+            review_deadline_at=None,
+        )
+
+
+async def events_of(conn: Connection, world: World, *types: str) -> list[Any]:
+    """Give the data of the workspace's events of these types, in order."""
+    rows = await conn.fetch(
+        "SELECT type, data, created_at FROM events WHERE workspace_id = $1 AND type = ANY ($2)"
+        " ORDER BY sequence",
+        world.acme,
+        list(types),
+    )
+    return list(rows)

@@ -34,7 +34,7 @@ from tokportal_server.bundles.wire import (
 from tokportal_server.credits.ledger import InsufficientCreditsError
 from tokportal_server.http.answers import Answer
 from tokportal_server.http.call import Call
-from tokportal_server.http.errors import OptionNotOfferedError
+from tokportal_server.http.errors import DryRunIdError, OptionNotOfferedError
 from tokportal_server.http.registry import Router
 from tokportal_server.orders.errors import (
     AccountStatusError,
@@ -78,6 +78,7 @@ async def list_bundles(call: Call, query: ListBundlesQuery) -> Answer:
         AccountIdNotAllowedError,
         CountryNotEnabledError,
         OptionNotOfferedError,
+        DryRunIdError,
         InsufficientCreditsError,
         SavedAccountNotFoundError,
         SavedAccountUnavailableError,

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tokportal_server import __version__
@@ -342,7 +343,10 @@ def main() -> None:
     try:
         result = app(result_action="return_value")
     except _REFUSALS as error:
-        console.print(f"[red]tokportal-server:[/red] {error}", markup=True, highlight=False)
+        # A message may hold brackets of its own, such as the name of an extra.
+        console.print(
+            f"[red]tokportal-server:[/red] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
         sys.exit(2)
     sys.exit(result if isinstance(result, int) else 0)
 

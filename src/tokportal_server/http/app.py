@@ -145,7 +145,8 @@ def _unrouted(
             f"Nothing is at {path[:200]}. The API is under {BASE_PATH}; its operations are listed"
             f" in {BASE_PATH}/openapi.json.",
         ), {}
-    allow = (exception.headers or {}).get("Allow", "")
+    # The router writes the header's name in small letters.
+    allow = (exception.headers or {}).get("allow", "")
     return MethodNotAllowedError(
         f"{request.method} is not a method of {path[:200]}; it has {allow}.",
         details={"allow": [method.strip() for method in allow.split(",") if method.strip()]},

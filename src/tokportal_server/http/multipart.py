@@ -75,8 +75,7 @@ async def receive(
         MalformedMultipartError: the body is not a readable form.
         ValidationError: a text part is too long.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix="upload-", dir=directory)
+    descriptor, name = await asyncio.to_thread(_temporary_file, directory)
     upload = Upload(Path(name))
     try:
         with os.fdopen(descriptor, "wb") as target:
@@ -86,6 +85,11 @@ async def receive(
         yield upload
     finally:
         upload.path.unlink(missing_ok=True)
+
+
+def _temporary_file(directory: Path) -> tuple[int, str]:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return tempfile.mkstemp(prefix="upload-", dir=directory)
 
 
 async def _feed(stream: AsyncIterator[bytes], boundary: str, sink: _Sink) -> None:

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from litestar import Request
@@ -236,7 +237,7 @@ class Pipeline:
         return self._query_arguments(request) | self._body_arguments(raw)
 
     def _query_arguments(self, request: AnyRequest) -> dict[str, Any]:
-        refuse(list(unstorable_text(dict(request.path_params))))
+        refuse(list(unstorable_text(_path_texts(request))))
         raw: bytes = request.scope["query_string"]
         if self.operation.query is not None:
             return {"query": decode_query(self.operation.query, raw)}
@@ -273,6 +274,17 @@ class Pipeline:
             else idempotency.KEPT,
             vault=self.ports.vault if self.operation.idempotency == "sealed" else None,
         )
+
+
+def _path_texts(request: AnyRequest) -> dict[str, str]:
+    """Give the path's parameters; bytes that are no text show as lone surrogates."""
+    texts = {name: str(value) for name, value in request.path_params.items()}
+    try:
+        unquote_to_bytes(request.scope["raw_path"]).decode("utf-8")
+    except UnicodeDecodeError:
+        # The HTTP server has put U+FFFD in their place.
+        return {name: text.replace("\ufffd", "\udcff") for name, text in texts.items()}
+    return texts
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):

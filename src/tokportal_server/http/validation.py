@@ -280,7 +280,11 @@ def decode_query(kind: type[T], raw: bytes) -> T:
         else:
             document[name] = given[0]
     refuse([*problems, *unstorable_text(document), *check_fields(kind, document, strict=False)[0]])
-    return msgspec.convert(document, kind, strict=False)
+    query = msgspec.convert(document, kind, strict=False)
+    # The word "null" is read as None, which is how our structs write that nothing was given.
+    nulls = [name for name in document if getattr(query, known[name].name) is None]
+    refuse([Problem(name, "must have a value; leave it out instead", "null") for name in nulls])
+    return query
 
 
 def _is_list(annotation: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tokportal_server.bundles.touch import touch_bundle
 from tokportal_server.bundles.wire import ConfigureAccountRequest
 from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import Actor
@@ -25,7 +26,6 @@ UPDATE profiles SET username = $3, visible_name = $4, biography = $5, profile_pi
  WHERE workspace_id = $1 AND bundle_id = $2
 RETURNING *
 """
-TOUCH = "UPDATE bundles SET updated_at = $3 WHERE workspace_id = $1 AND id = $2"
 
 
 async def configure_profile(
@@ -80,7 +80,7 @@ async def configure_profile(
             tx.now,
         )
     )
-    await tx.conn.execute(TOUCH, tx.workspace_id, bundle_id, tx.now)
+    await touch_bundle(tx, bundle_id)
     if profile["status"] == "pending":
         data = about_profile(bundle, replaced)
         await move(tx, PROFILE, replaced, "configured", actor=actor, data=data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tokportal_server.bundles.touch import touch_bundle
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_profile
@@ -52,6 +53,7 @@ async def finalize_profile(
         review_deadline_at=None,
     )
     await tx.conn.execute(DELIVER, tx.workspace_id, bundle["saved_account_id"], tx.now)
+    await touch_bundle(tx, bundle_id)
     await make_workable(tx, bundle)
     await reckon_deadline(tx, bundle, rules)
     await complete_if_done(tx, bundle, actor)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tokportal_server.bundles.touch import touch_bundle
 from tokportal_server.bundles.wire import AccountCorrectionsRequest
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
@@ -62,4 +63,5 @@ async def request_profile_corrections(
         data=about_profile(bundle, profile),
         review_deadline_at=None,
     )
+    await touch_bundle(tx, bundle_id)
     await reckon_deadline(tx, bundle, rules)

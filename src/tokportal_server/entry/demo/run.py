@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
@@ -39,21 +40,37 @@ def run(settings: Settings, *, as_json: bool, stay: bool) -> int:
     """Run the demo; give 0 if every step succeeded.
 
     With ``stay`` the server runs on after the walk until SIGINT or SIGTERM.
+
+    Raises:
+        StartError: the published client is not installed, or the server does not start.
     """
+    _require_client()
     report: Reporter = JsonReporter() if as_json else ConsoleReporter()
-    hook_port = _free_port()
+    hook_port = stack.free_port("127.0.0.1")
     settings = _for_demo(settings, hook_port, quiet=not as_json)
     log.configure(settings.log_level, settings.log_format)
     with stack.database(settings) as ready:
         return asyncio.run(_run(ready, report, hook_port, stay=stay))
 
 
+def _require_client() -> None:
+    """Refuse before anything is started; the other commands do without the extra."""
+    try:
+        importlib.import_module("tokportal")
+    except ImportError:
+        raise stack.StartError(
+            "The demo walks its order with the published client, which is not installed. Install"
+            " it with: pip install 'tokportal-server[demo]'"
+        ) from None
+
+
 def _for_demo(settings: Settings, hook_port: int, *, quiet: bool) -> Settings:
     """Let webhooks reach the receiver on loopback, and find another port if ours is taken."""
+    is_free = settings.port != 0 and stack.is_free(settings.host, settings.port)
     return msgspec.structs.replace(
         settings,
         home=settings.home / "demo",
-        port=settings.port if _is_free(settings.port) else _free_port(),
+        port=settings.port if is_free else stack.free_port(settings.host),
         log_level="error" if quiet else settings.log_level,
         webhooks_allow_loopback=True,
         webhooks_allowed_ports=(*settings.webhooks_allowed_ports, hook_port),
@@ -67,11 +84,10 @@ async def _run(settings: Settings, report: Reporter, hook_port: int, *, stay: bo
     from tokportal_server.entry.demo.receiver import receiving  # noqa: PLC0415
     from tokportal_server.entry.demo.walk import Walk  # noqa: PLC0415
 
-    address = f"http://{settings.host}:{settings.port}"
-    specs = stack.children(settings, workers=1, with_worker=True)
-    supervisor = Supervisor(specs, grace=settings.drain_seconds)
-    async with receiving(hook_port) as receiver, _running(supervisor) as running:
-        await _until_ready(address)
+    address = stack.local_address(settings)
+    parts = stack.supervisor(settings, workers=1, with_worker=True)
+    async with receiving(hook_port) as receiver, _running(parts) as running:
+        await _until_ready(address, running)
         stage = await _set_the_stage(settings)
         report.ready(_facts(address, stage))
         with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +113,19 @@ async def _running(supervisor: Supervisor) -> AsyncIterator[asyncio.Task[int]]:
     finally:
         supervisor.stop()
         await task
+
+
+async def _until_ready(address: str, running: asyncio.Task[int]) -> None:
+    try:
+        async with asyncio.timeout(_STARTUP_SECONDS):
+            is_ready = await stack.until_ready(address, running)
+    except TimeoutError:
+        raise stack.StartError(
+            f"The server at {address} was not ready within {_STARTUP_SECONDS:.0f} s; its log, on"
+            " standard error with --json, says why."
+        ) from None
+    if not is_ready:
+        raise stack.StartError("The demo was stopped before the server was ready.")
 
 
 @dataclass(frozen=True, slots=True)

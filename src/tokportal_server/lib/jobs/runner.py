@@ -20,7 +20,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import msgspec
 import structlog
 from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecutorParameters
@@ -28,7 +27,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.types import QueueExecutionMode, QueueManagerId
 
-from tokportal_server.lib.db import UNAVAILABLE, Database, ServiceUnavailableError
+from tokportal_server.lib.db import Database
 from tokportal_server.lib.jobs.queue import FencedQueries
 
 log = structlog.get_logger(__name__)
@@ -39,7 +38,6 @@ _POLL = timedelta(seconds=0.25)
 _BUSY_POLL = timedelta(seconds=0.02)
 _RECONNECT_SECONDS = 0.5
 _LONGEST_BACKOFF = timedelta(hours=1)
-_DATABASE_TROUBLE = (*UNAVAILABLE, asyncpg.PostgresError, ServiceUnavailableError)
 
 
 class JobFailedError(Exception):
@@ -93,8 +91,10 @@ class JobRunner:
             while not self._stopping.is_set():
                 try:
                     await self._work(QueueExecutionMode.continuous)
-                except _DATABASE_TROUBLE as error:
-                    log.warning("jobs_interrupted", error=str(error))
+                except Exception as error:
+                    # Whatever a broken connection makes its driver say, a worker is never idle for
+                    # it: everything it had is either written or comes back after the lease.
+                    log.warning("jobs_interrupted", exc_info=error)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), _RECONNECT_SECONDS)
         finally:
@@ -142,9 +142,11 @@ class JobRunner:
         """Run one picked job to its end; an exception makes PGQueuer hold it."""
         try:
             await self._execute(job, handler)
-        except _DATABASE_TROUBLE as error:
+        except (JobFailedError, JobAbandonedError):
+            raise
+        except Exception as error:
             # Only our own bookkeeping gets here. Its lease will lapse, and somebody picks it anew.
-            log.warning("job_left", job=job.entrypoint, id=job.id, error=str(error))
+            log.warning("job_left", job=job.entrypoint, id=job.id, exc_info=error)
 
     async def _execute(self, job: Job, handler: Handler) -> None:
         past = await self._queries.picked(job.id)

@@ -179,8 +179,8 @@ BEGIN
     INSERT INTO credit_entry_lots VALUES (p_workspace, entry_id, lot_id, p_amount);
 END $$;
 
--- Give back up to what a debit took and no refund has returned yet, to the lots that paid, in the
--- order in which they paid last. A lot that expired meanwhile comes back with 30 days of life.
+-- Give back up to what a debit took and no refund has returned yet, to the lots that paid, the
+-- longest-lived first. A lot that expired meanwhile comes back with 30 days of life.
 CREATE FUNCTION ledger_refund(
     p_workspace uuid, p_now timestamptz, p_debit_id uuid, p_amount integer, p_description text,
     p_breakdown jsonb, p_business_key text, p_actor_kind text, p_actor_id uuid,

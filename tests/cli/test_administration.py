@@ -1,0 +1,112 @@
+"""What an operator's command refuses, and that nothing is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.cast import World
+from tokportal_server.cli import administration
+from tokportal_server.cli.administration import AdministrationError
+from tokportal_server.lib.db import Connection
+
+NOWHERE = uuid4()
+COUNTS = """
+SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM workspaces),
+       (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL),
+       (SELECT count(*) FROM credit_entries)
+"""
+Act = Callable[[Connection, World], Awaitable[Any]]
+
+
+def _person(email: str = "x@example.com", **more: Any) -> Act:
+    given = {
+        "email": email,
+        "name": "X",
+        "password": None,
+        "operator": False,
+        "countries": [],
+        "platforms": [],
+    }
+    return lambda conn, _: administration.create_person(conn, **(given | more))
+
+
+def _grant(workspace: UUID | None = None, amount: int = 5, days: int | None = None) -> Act:
+    return lambda conn, world: administration.grant_credits(
+        conn,
+        workspace_id=workspace or world.acme,
+        amount=amount,
+        reason="X",
+        expires_in_days=days,
+    )
+
+
+def _key(workspace: UUID | None = None, owner: str = "alice@example.com") -> Act:
+    return lambda conn, world: administration.create_key(
+        conn,
+        workspace_id=workspace or world.acme,
+        owner=owner,
+        name="X",
+        scope="*",
+        environment="test",
+    )
+
+
+def _workspace(owner: str, *, rehearsal: bool) -> Act:
+    return lambda conn, _: administration.create_workspace(
+        conn, name="X", owner=owner, rehearsal=rehearsal, plan="full"
+    )
+
+
+async def _revoke_anothers(conn: Connection, world: World) -> None:
+    await administration.revoke_key(conn, workspace_id=world.other, key_id=world.alice_key_id)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (_workspace("nobody@example.com", rehearsal=False), "Nobody has the address nobody@"),
+        (_workspace("nobody@example.com", rehearsal=True), "Nobody has the address nobody@"),
+        (_person("ALICE@example.com"), "There is a person with the address ALICE@"),
+        (_person("alice@example.com", countries=["FR"]), "There is a person with the address"),
+        (_person(countries=["FR", "Atlantis"]), "'Atlantis' is not a country"),
+        (_person(countries=["FR"], platforms=["orkut"]), "orkut; there are tiktok, instagram"),
+        (_key(NOWHERE), f"There is no workspace {NOWHERE}"),
+        (_key(owner="nobody@example.com"), "Nobody has the address nobody@"),
+        (_revoke_anothers, "has no live key"),
+        (_grant(NOWHERE), f"There is no workspace {NOWHERE}"),
+        (_grant(amount=0), "The amount is 0"),
+        (_grant(amount=99_999_999_999), "The amount is 99999999999"),
+        (_grant(days=0), "would expire in 0 days"),
+        (_grant(days=9_999_999), "in 9999999 days"),
+    ],
+)
+async def test_refuses_and_leaves_nothing_behind(
+    conn: Connection, world: World, act: Act, said: str
+) -> None:
+    before = await conn.fetchrow(COUNTS)
+    with pytest.raises(AdministrationError) as refusal:
+        await act(conn, world)
+    assert said in str(refusal.value)
+    assert await conn.fetchrow(COUNTS) == before
+
+
+async def test_a_grant_in_a_rehearsal_expires_by_the_rehearsals_clock(
+    conn: Connection, world: World
+) -> None:
+    workspace = await administration.create_workspace(
+        conn, name="Stage", owner="alice@example.com", rehearsal=True, plan="starter"
+    )
+    await conn.execute(
+        "UPDATE workspaces SET clock_offset = interval '100 days' WHERE id = $1", workspace
+    )
+    assert await _grant(workspace, 5, 10)(conn, world) == 5
+    ahead = await conn.fetchval(
+        "SELECT expires_at - now() BETWEEN interval '109 days' AND interval '110 days'"
+        "  FROM credit_lots WHERE workspace_id = $1",
+        workspace,
+    )
+    assert ahead is True

@@ -1,0 +1,121 @@
+"""``doctor``: silent about sound books, and each contradiction has a check that finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cast import World
+from tests.client import Client
+from tests.credits.moves import grant, refund
+from tests.orders.walk import claimed, published, video
+from tokportal_server.cli.doctor import CHECKS, examine
+from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.ports import Ports
+from tokportal_server.orders.states import MACHINES
+
+REFUND_MORE = """
+INSERT INTO credit_entries (workspace_id, type, amount, description, balance_after, reference_kind,
+                            refunds_entry_id, business_key, actor_kind, created_at)
+SELECT workspace_id, 'refund', -amount + 1, '', 1, 'bundle', id, 'x', 'system', now()
+  FROM credit_entries WHERE type = 'debit'
+"""
+# What somebody with too many rights could do, by the check that finds it.
+DAMAGE = {
+    "ledger sums": ["UPDATE credit_lots SET remaining = remaining - 1"],
+    "ledger entries": ["UPDATE credit_entries SET amount = amount - 1 WHERE type = 'debit'"],
+    "ledger lots": [
+        "UPDATE credit_entry_lots SET amount = amount - 1 WHERE amount < 0",
+        "DELETE FROM credit_entry_lots WHERE amount < 0",
+    ],
+    "ledger balances": [
+        "UPDATE credit_entries SET balance_after = balance_after + 1 WHERE type = 'debit'"
+    ],
+    "refunds": [REFUND_MORE],
+    "charges": [
+        "UPDATE bundles SET cost_breakdown = cost_breakdown || '{\"total\": 1}'",
+        "DELETE FROM credit_entries WHERE reference_kind = 'bundle'",
+    ],
+    "charged bundles": ["DELETE FROM bundles"],
+    "claims": [
+        "UPDATE claims SET status = 'released'",
+        "DELETE FROM claims",
+        "UPDATE bundles SET status = 'published'",
+    ],
+    "slots": ["DELETE FROM slots WHERE position = 2"],
+    "event sequence": [
+        "DELETE FROM events WHERE sequence = 2",
+        "UPDATE event_sequences SET last = last + 1",
+        "DELETE FROM event_sequences",
+    ],
+    "journal of bundles": [
+        "UPDATE bundles SET status = 'completed'",
+        "DELETE FROM journal WHERE kind = 'bundle' AND to_status = 'published'",
+        "DELETE FROM journal WHERE kind = 'bundle'",
+    ],
+    "journal of profiles": [
+        "UPDATE profiles SET status = 'finalized'",
+        "DELETE FROM journal WHERE kind = 'profile' AND from_status IS NULL",
+    ],
+    "journal of slots": [
+        "UPDATE slots SET status = 'finalized' WHERE position = 1",
+        "UPDATE journal SET from_status = 'accepted' WHERE kind = 'slot' AND from_status = 'pending'",
+    ],
+    **{
+        f"counters of {machine.table}": [
+            f"UPDATE counters SET n = n + 1 WHERE kind = '{machine.kind}'",  # noqa: S608
+            f"DELETE FROM counters WHERE kind = '{machine.kind}'",  # noqa: S608
+        ]
+        for machine in MACHINES
+    },
+}
+
+
+@pytest.fixture
+async def order(alice: Client, world: World, conn: Connection, ports: Ports) -> str:
+    """An order at work: two slots, one of them configured and claimed with the bundle."""
+    bundle_id = await published(alice)
+    assert (await alice.put(f"/bundles/{bundle_id}/videos/1", video())).status == 200
+    await claimed(conn, world, ports, bundle_id)
+    return bundle_id
+
+
+async def _contradicted(conn: Connection) -> dict[str, str]:
+    return {
+        finding.check.name: repr(finding.contradictions)
+        for finding in await examine(conn)
+        if finding.contradictions
+    }
+
+
+@pytest.mark.usefixtures("order")
+async def test_finds_nothing_wrong_with_an_order_at_work(world: World, conn: Connection) -> None:
+    entry = await conn.fetchval("SELECT id FROM credit_entries WHERE type = 'debit'")
+    await refund(conn, world.acme, entry, 5, now=real_now())
+    await grant(conn, world.acme, 5, now=real_now())
+    assert await _contradicted(conn) == {}
+
+
+async def test_finds_nothing_wrong_with_an_empty_house(conn: Connection) -> None:
+    assert await _contradicted(conn) == {}
+
+
+@pytest.mark.parametrize(
+    ("check", "statement"),
+    [(check, statement) for check, statements in DAMAGE.items() for statement in statements],
+)
+async def test_finds_what_a_superuser_broke(
+    order: str, world: World, conn: Connection, check: str, statement: str
+) -> None:
+    assert await _contradicted(conn) == {}
+    async with conn.transaction():
+        # Past every trigger and foreign key.
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute(statement)
+    found = await _contradicted(conn)
+    assert check in found
+    assert str(world.acme) in found[check] or order in found[check]
+
+
+def test_there_is_a_test_for_every_check() -> None:
+    assert set(DAMAGE) == {check.name for check in CHECKS}

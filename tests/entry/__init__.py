@@ -1,0 +1,1 @@
+"""The commands as real processes: starting, serving, crashing, stopping."""

@@ -1,0 +1,118 @@
+"""A dry run of any operation answers as the live call would, and leaves no trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cast import World
+from tests.client import Client
+from tests.http.conftest import Bell
+from tests.http.examples import EXAMPLES, perform, writes
+from tests.http.seed import Seed
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.settings import Settings
+from tokportal_server.lib.unit_of_work import DRY_RUN_PREFIX
+
+DRY = {"X-TokPortal-Dry-Run": "true"}
+SECRETS = (
+    "password",
+    "email_password",
+    "recovery_codes",
+    "code",
+    "signing_secret",
+    "upload_url",
+    "token",
+    "url",
+)
+# Partitions are seen through their parents; a dry run does take a token of the key's bucket.
+TABLES = """
+SELECT c.relname FROM pg_class c
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+   AND NOT c.relispartition AND c.relname <> 'buckets'
+ ORDER BY 1
+"""
+DIGEST = """
+SELECT count(*) || ':' || coalesce(md5(string_agg(t.row, '|' ORDER BY t.row)), '')
+  FROM (SELECT (to_jsonb(x) - 'last_used_at')::text AS row FROM {table} x) t
+"""
+
+
+async def everything(conn: Connection, home: Path) -> dict[str, str]:
+    """Digest every table, and list every file that storage holds."""
+    tables = [row["relname"] for row in await conn.fetch(TABLES)]
+    found = {table: await conn.fetchval(DIGEST.format(table=table)) for table in tables}
+    for path in (home / "media", home / "incoming"):
+        found |= {str(file): str(file.stat().st_size) for file in path.rglob("*") if file.is_file()}
+    return found
+
+
+async def test_no_dry_run_changes_a_row_or_a_file_or_calls_out(
+    alice: Client, seed: Seed, conn: Connection, settings: Settings, bell: Bell
+) -> None:
+    before = await everything(conn, settings.home)
+    assert len(before) > 25
+    changed = {}
+    for name, op in writes().items():
+        for headers in (DRY, DRY | {"Idempotency-Key": "dry"}):
+            await perform(alice, op, seed, headers=headers)
+        after = await everything(conn, settings.home)
+        if different := {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}:
+            changed[name] = different
+    assert changed == {}
+    assert bell.rung == 0
+
+
+async def test_a_dry_run_has_the_live_answers_shape_with_what_it_would_cost(
+    alice: Client, seed: Seed, conn: Connection, world: World
+) -> None:
+    balance = (await alice.get("/credits/balance")).data["credits"]
+    would_charge = {}
+    for name, op in writes().items():
+        if EXAMPLES[name].refused_with is not None:
+            continue
+        reply = await perform(alice, op, seed, headers={"X-TokPortal-Dry-Run": "TRUE"})
+        assert (name, reply.status) == (name, op.status)
+        assert reply.headers["X-TokPortal-Dry-Run"] == "true"
+        if op.status == 204:
+            continue
+        assert reply.json["dry_run"] is True
+        assert reply.json["dry_run_notice"]
+        assert reply.json["credits_charged"] == 0
+        assert reply.json["credits_remaining"] == balance
+        would_charge[name] = reply.json["credits_would_charge"]
+        assert sum(reply.json["cost_breakdown"].values()) in {
+            would_charge[name],
+            2 * would_charge[name],
+        }
+        data = reply.data if isinstance(reply.data, dict) else {}
+        if op.idempotency == "sealed":
+            assert {data[secret] for secret in SECRETS[:-1] if secret in data} <= {None}
+    assert would_charge["createBundle"] == 29
+    assert would_charge["configureBundleVideo"] == 1
+    assert await conn.fetchval("SELECT count(*) FROM idempotency_keys") == 0
+    assert world
+
+
+async def test_what_a_dry_run_imagines_has_an_id_that_says_so(alice: Client) -> None:
+    reply = await alice.post(
+        "/webhooks", {"url": "https://example.com/x", "events": ["bundle.created"]}, headers=DRY
+    )
+    assert reply.data["id"].startswith(DRY_RUN_PREFIX)
+    assert reply.data["signing_secret"] is None
+
+
+async def test_a_dry_run_meets_the_same_refusals(alice: Client, seed: Seed) -> None:
+    refused = await alice.post(f"/bundles/{seed.live}/publish", headers=DRY)
+    assert refused.code == "BUNDLE_ALREADY_PUBLISHED"
+    refused = await alice.post("/bundles", {"bundle_type": "account_only"}, headers=DRY)
+    assert refused.problems.keys() == {"country"}
+
+
+async def test_a_dry_run_takes_a_token_of_the_keys_bucket(alice: Client) -> None:
+    order = {"bundle_type": "account_only", "country": "USA"}
+    first = await alice.post("/bundles", order, headers=DRY)
+    second = await alice.post("/bundles", order, headers=DRY)
+    left = [int(reply.headers["X-RateLimit-Remaining"]) for reply in (first, second)]
+    limit = int(first.headers["X-RateLimit-Limit"])
+    assert left[0] == limit - 1
+    assert left[1] <= limit - 1

@@ -1,0 +1,96 @@
+"""Paths that are none, methods that are none, and operations that are not there (yet)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client import Client
+from tests.http.examples import JSON
+from tokportal_server.entry.operations import NOT_BUILT, all_operations
+
+ID = "7d4b4a0e-6f3c-4c9d-8e51-0d3d5c9b9a11"
+NOT_OFFERED = [
+    ("PATCH", "/me"),
+    ("GET", f"/accounts/{ID}/managed-subscription"),
+    ("POST", f"/accounts/{ID}/managed-subscription/reactivate"),
+    ("POST", f"/accounts/{ID}/managed-subscription/cancel"),
+    ("GET", "/account-bans"),
+    ("PATCH", f"/accounts/{ID}/commenting-profile"),
+    ("POST", f"/accounts/{ID}/rewarm"),
+    ("PUT", f"/bundles/{ID}/warming-terms"),
+    ("GET", f"/accounts/{ID}/warming-sessions"),
+    ("GET", f"/warming-sessions/{ID}"),
+    ("POST", "/warming/generate-terms"),
+    ("POST", f"/videos/{ID}/ad-code-request"),
+    ("GET", f"/videos/{ID}/ad-code-request"),
+]
+UNBUILT = [op for op in all_operations() if not op.built]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere", "/bundle", "/bundles/a/b/c", "/ME", "/me/x", "/v1/me", "/bundles%00"],
+)
+async def test_a_path_that_is_none_is_not_found_even_without_a_key(
+    nobody: Client, path: str
+) -> None:
+    reply = await nobody.get(path)
+    assert (reply.status, reply.code) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", "/bundles/bulk", {"POST", "OPTIONS"}),
+        ("DELETE", "/bundles/bulk", {"POST", "OPTIONS"}),
+        ("DELETE", "/me", {"GET", "HEAD", "OPTIONS"}),
+        ("HEAD", f"/bundles/{ID}/publish", {"POST", "OPTIONS"}),
+        ("DELETE", "/bundles", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("PUT", f"/webhooks/{ID}", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
+        ("GET", f"/bundles/{ID}/videos/batch", {"PUT", "OPTIONS"}),
+    ],
+)
+async def test_another_method_is_405_and_says_which_there_are(
+    nobody: Client, method: str, path: str, allow: set[str]
+) -> None:
+    reply = await nobody.call(method, path)
+    assert reply.status == 405
+    assert {name.strip() for name in reply.headers["Allow"].split(",")} == allow
+    if method != "HEAD":
+        assert reply.code == "METHOD_NOT_ALLOWED"
+        assert set(reply.details["allow"]) == allow
+
+
+@pytest.mark.parametrize(("method", "path"), NOT_OFFERED)
+async def test_an_operation_of_newer_clients_is_named_as_not_offered(
+    nobody: Client, method: str, path: str
+) -> None:
+    reply = await nobody.call(method, path)
+    assert (reply.status, reply.code) == (404, "FEATURE_NOT_OFFERED")
+    assert reply.details["operation_id"] in reply.json["error"]["message"]
+
+
+async def test_there_are_thirteen_of_those_with_names_of_their_own(nobody: Client) -> None:
+    names = [(await nobody.call(*call)).details["operation_id"] for call in NOT_OFFERED]
+    assert len(set(names)) == 13
+
+
+async def test_an_operation_that_is_not_built_says_so_whatever_is_sent(alice: Client) -> None:
+    told = {}
+    for op in UNBUILT:
+        path = op.path.replace("{id}", ID).replace("{position}", "1").replace("{delivery_id}", ID)
+        bodies = (None, b'{"x": 1}', b"not json") if op.mutating else (None,)
+        for body in bodies:
+            reply = await alice.call(
+                op.method, path + "?page=1", body=body, headers=JSON if body else None
+            )
+            if reply.status != 501 or reply.details != {"operation_id": op.operation_id}:
+                told[op.operation_id] = reply.body
+    assert told == {}
+    assert {op.operation_id for op in UNBUILT} == NOT_BUILT
+
+
+async def test_what_is_not_built_still_asks_for_a_key(nobody: Client) -> None:
+    for op in UNBUILT:
+        path = op.path.replace("{id}", ID).replace("{position}", "1").replace("{delivery_id}", ID)
+        assert (await nobody.call(op.method, path)).status == 401

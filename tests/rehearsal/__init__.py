@@ -1,0 +1,1 @@
+"""Tests of rehearsals: the virtual clock and the simulated managers."""

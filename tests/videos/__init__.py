@@ -1,0 +1,1 @@
+"""Tests of the slots: their contents, dates, options and publishing."""
