@@ -20,7 +20,7 @@ def ids(reply: Reply) -> list[UUID]:
 
 @pytest.fixture
 async def three(alice: Client, conn: Connection, world: World, ports: Ports) -> list[UUID]:
-    """Three accounts, oldest first: delivered in the USA, banned in France, in review in the USA."""
+    """Three, oldest first: delivered in the USA, banned in France, in review in the USA."""
     first = await delivered(alice, conn, world, ports)
     second = await delivered(alice, conn, world, ports, country="FR")
     await conn.execute(SET_ACCOUNT, second, "banned")

@@ -44,7 +44,7 @@ async def test_answers_the_whole_bundle_object_and_what_was_charged(alice: Clien
     assert reply.status == 201
     bundle = reply.data
     price = cost(account_creation=25, video_slots=4, edit_slots=3)
-    assert UUID(bundle["account_id"])
+    assert str(UUID(bundle["account_id"])) == bundle["account_id"]
     assert bundle == {
         "id": bundle["id"],
         "bundle_id": bundle["id"],
@@ -275,6 +275,8 @@ async def test_one_key_sent_twenty_times_at_once_orders_one_bundle(alice: Client
     created = [reply for reply in replies if reply.status == 201]
     assert {reply.code for reply in replies if reply.status != 201} <= {"IDEMPOTENCY_IN_PROGRESS"}
     assert len({reply.body for reply in created}) == 1
+    fresh = [reply for reply in created if "Idempotent-Replayed" not in reply.headers]
+    assert len(fresh) == 1
     assert (await alice.get("/bundles")).json["pagination"]["total"] == 1
     assert (await alice.get("/credits/balance")).data["credits"] == CREDITS - 29
 

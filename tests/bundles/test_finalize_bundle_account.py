@@ -101,7 +101,7 @@ async def test_deviations_stay_in_the_profile_and_events_name_the_real_account(
 
     assert profile["deviations"] == deviations
     assert profile["username"] == "acme.daily"
-    told = {kind: data for kind, data in await events(conn, world.acme)}
+    told = dict(await events(conn, world.acme))
     assert told["account.finalized"]["username"] == "acme.daily2"
     assert (await alice.get(f"/bundles/{bundle_id}")).data["username"] == "acme.daily2"
     account = (await alice.get(f"/accounts/{profile['saved_account_id']}")).data

@@ -26,9 +26,7 @@ async def test_counts_slots_by_status_and_what_is_left_of_the_edits(alice: Clien
     assert (bundle["edits_quantity"], bundle["edits_remaining"]) == (2, 1)
 
 
-async def test_shows_the_wanted_username_until_there_is_an_account(
-    alice: Client, conn: Connection, world: World, ports: Ports
-) -> None:
+async def test_shows_the_wanted_username_until_there_is_an_account(alice: Client) -> None:
     bundle_id = await ordered(alice, videos=0)
     empty = (await alice.get(f"/bundles/{bundle_id}")).data
     await alice.put(f"/bundles/{bundle_id}/account", {**PROFILE, "username": "wanted"})

@@ -23,7 +23,7 @@ Act = Callable[[Connection, World], Awaitable[Any]]
 
 
 def _person(email: str = "x@example.com", **more: Any) -> Act:
-    given = {
+    given: dict[str, Any] = {
         "email": email,
         "name": "X",
         "password": None,

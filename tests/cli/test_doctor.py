@@ -59,12 +59,13 @@ DAMAGE = {
     ],
     "journal of slots": [
         "UPDATE slots SET status = 'finalized' WHERE position = 1",
-        "UPDATE journal SET from_status = 'accepted' WHERE kind = 'slot' AND from_status = 'pending'",
+        "UPDATE journal SET from_status = 'accepted'"
+        " WHERE kind = 'slot' AND from_status = 'pending'",
     ],
     **{
         f"counters of {machine.table}": [
-            f"UPDATE counters SET n = n + 1 WHERE kind = '{machine.kind}'",  # noqa: S608
-            f"DELETE FROM counters WHERE kind = '{machine.kind}'",  # noqa: S608
+            f"UPDATE counters SET n = n + 1 WHERE kind = '{machine.kind}'",
+            f"DELETE FROM counters WHERE kind = '{machine.kind}'",
         ]
         for machine in MACHINES
     },

@@ -84,7 +84,7 @@ async def test_a_refusal_for_lack_of_credits_leaves_no_trace(
     assert (await alice.get("/credits/balance")).data["credits"] == 28
     assert (await alice.get("/credits/history")).json["pagination"]["total"] == 2
     for table in ("bundles", "slots", "journal", "events", "counters"):
-        assert await conn.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608
+        assert await conn.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
 async def test_no_key_no_balance(nobody: Client) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)
@@ -23,7 +24,7 @@ class Wallet:
 
     lots: list[Lot] = field(default_factory=list)
     debits: list[dict[Lot, int]] = field(default_factory=list)
-    moment: datetime = datetime.min.replace(tzinfo=UTC)
+    moment: datetime = _EVER
 
     @property
     def balance(self) -> int:

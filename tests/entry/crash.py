@@ -25,7 +25,6 @@ from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import postmaster
 from tokportal_server.lib.embedded.account import account_for
 
-
 BLOCKED_BY_US = """
 SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))
 """
@@ -91,7 +90,7 @@ class Scene:
             await asyncio.sleep(0.01)
 
     def _crash(self, *, postgres_too: bool) -> None:
-        doomed = self.program.tree()
+        doomed = self.program.parts()
         if postgres_too:
             data = self.installation.home / "postgres" / "data"
             doomed += postmaster.family(data, account_for(data)).values()
@@ -109,7 +108,7 @@ class Scene:
             assert [entry["amount"] for entry in debits] == [-29]
             assert await conn.fetchval("SELECT array_agg(status) FROM bundles") == ["completed"]
             for table in ("claims", "saved_accounts", "uploads"):
-                assert await conn.fetchval(f"SELECT count(*) FROM {table}") == 1, table  # noqa: S608
+                assert await conn.fetchval(f"SELECT count(*) FROM {table}") == 1, table
 
     async def _every_event_arrived(self) -> None:
         deadline = time.monotonic() + SAFETY_NET

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -22,6 +24,26 @@ from tests.lib.test_embedded import passable_directory
 # No test waits this long unless something is broken.
 SAFETY_NET = 60.0
 PROGRAM = [sys.executable, "-m", "tokportal_server.entry.main"]
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def request(url: str, method: str = "GET", *, body: bytes | None = None, **headers: str) -> Answer:
+    """Ask the server; ``OSError`` or ``HTTPException`` if it is away or dies meanwhile."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=SAFETY_NET)
+    try:
+        connection.request(method, parts.path, body, headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+    finally:
+        connection.close()
 
 
 class Program:
@@ -60,6 +82,10 @@ class Program:
         """Give the process and everything that it started, PostgreSQL included."""
         root = psutil.Process(self.process.pid)
         return [root, *root.children(recursive=True)]
+
+    def parts(self) -> list[psutil.Process]:
+        """Give the tree without PostgreSQL."""
+        return [process for process in self.tree() if process.name() != "postgres"]
 
     def named(self, part: str) -> psutil.Process:
         """Give the supervisor's child that has ``part`` among its arguments, once it is there."""

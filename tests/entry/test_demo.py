@@ -9,11 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
-from tests.entry.installation import SAFETY_NET, Installation, installed, postgres_runs
+from tests.entry.installation import SAFETY_NET, Installation, installed, postgres_runs, request
 
 Events = list[dict[str, Any]]
 
@@ -113,8 +112,7 @@ def test_walks_again_on_another_port_and_stays_up_until_told_to_stop(
         assert str(taken) not in ready["base_url"]
         finished = next(event for event in events if event["event"] == "walk_finished")
         assert finished["ok"] is True
-        with urlopen(f"{ready['base_url']}/countries", timeout=SAFETY_NET) as answer:
-            assert answer.status == 200
+        assert request(f"{ready['base_url']}/countries").status == 200
         assert program.stop() == 0
     assert installation.leftovers() == []
     assert not postgres_runs(installation.home / "demo")

@@ -1,4 +1,4 @@
-"""A customer's program that survives crashes of the server: every call has a key and is repeated."""
+"""A customer's program that survives crashes of the server: it repeats calls, each with a key."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from datetime import date, timedelta
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.request import Request, urlopen
 
 from tokportal import TokPortal, TokPortalApiError
 
-from tests.entry.installation import SAFETY_NET
+from tests.entry.installation import SAFETY_NET, request
 from tests.orders.walk import PROFILE, order
 from tokportal_server.entry.demo.sample import write_sample_video
 
@@ -96,19 +95,17 @@ class Walker:
         self.client.bundles.finalize_account(self.bundle_id, idempotency_key="finalize")
 
     def _advance(self) -> None:
-        request = Request(
+        answer = request(
             f"{self.address}/api/rehearsal/clock/advance",
-            data=json.dumps({"hours": 24 * 7}).encode(),
-            headers={
+            "POST",
+            body=json.dumps({"hours": 24 * 7}).encode(),
+            **{
                 "X-API-Key": self.client.api_key,
                 "Content-Type": "application/json",
                 "Idempotency-Key": "advance",
             },
         )
-        try:
-            with urlopen(request, timeout=SAFETY_NET) as answer:
-                answer.read()
-        except OSError as error:
+        if answer.status == 409:
             # The lease of the call that was broken off, until it lapses.
-            assert getattr(error, "code", 409) == 409
-            raise
+            raise ConnectionError(answer.body)
+        assert answer.status == 200, answer.body

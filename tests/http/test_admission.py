@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import aiohttp
 import msgspec
@@ -30,6 +30,7 @@ async def api_process(settings: Settings) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tokportal_server.entry.main", "serve-api", "--workers", "1"),
+        *("--parent", str(os.getpid())),
         env={**os.environ, **environment(settings)},
     )
     address = f"http://127.0.0.1:{settings.port}"
@@ -37,7 +38,8 @@ async def api_process(settings: Settings) -> AsyncIterator[str]:
         await _ready(process, address)
         yield address
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 

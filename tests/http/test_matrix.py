@@ -133,17 +133,15 @@ async def test_somebody_elses_object_is_not_found_by_a_body_either(
         assert (await perform(charlie, BUILT[name], seed)).code == "BUNDLE_NOT_FOUND"
 
 
-@pytest.mark.parametrize(
-    "bad", ["17", "not-an-id", "%20", "{}", "0" * 32, "g" * 36, "a" * 5000, "%C3%A9"]
-)
-async def test_a_malformed_id_names_nothing(alice: Client, bad: str) -> None:
-    told = {}
-    for name, op in WITH_ID.items():
-        path = op.path.replace("{position}", "1").replace("{delivery_id}", str(uuid4()))
-        reply = await perform(alice, op, NOWHERE, path=path.replace("{id}", bad))
-        if reply.status != 404 or reply.code != op.path_errors[0].code:
-            told[name] = _told(reply)
-    assert told == {}
+async def test_a_malformed_id_names_nothing(alice: Client) -> None:
+    for bad in ["17", "not-an-id", "%20", "{}", "0" * 32, "g" * 36, "a" * 5000, "%C3%A9"]:
+        told = {}
+        for name, op in WITH_ID.items():
+            path = op.path.replace("{position}", "1").replace("{delivery_id}", str(uuid4()))
+            reply = await perform(alice, op, NOWHERE, path=path.replace("{id}", bad))
+            if reply.status != 404 or reply.code != op.path_errors[0].code:
+                told[name] = _told(reply)
+        assert told == {}
 
 
 async def test_an_unknown_id_is_not_found_under_its_own_code(alice: Client) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from tokportal_server.lib.db import Database
 from tokportal_server.lib.jobs.runner import JobRunner
 
-LEASE = timedelta(seconds=1)
+LEASE = timedelta(seconds=2)
 BACKOFF = timedelta(milliseconds=200)
 ATTEMPTS = 3
 GRACE_SECONDS = 1.0

@@ -31,7 +31,7 @@ async def jobs(conn: Connection) -> list[tuple[str, str, int]]:
     return [(r["entrypoint"], r["status"], r["starts"]) for r in await conn.fetch(JOBS)]
 
 
-async def until(true: Callable[[], Awaitable[bool]], *, within: float = 30.0) -> None:
+async def until(true: Callable[[], Awaitable[bool]], *, within: float = 60.0) -> None:
     """Wait for a fact of the database, which sends no events; the bound is only a safety net."""
     async with asyncio.timeout(within):
         while not await true():  # noqa: ASYNC110 - another process makes it true
@@ -252,10 +252,12 @@ async def test_a_job_that_ends_its_process_is_held_after_its_last_attempt_and_ot
     while not await _settled(conn):
         async with worker(dsn) as process:
             watch = asyncio.create_task(process.wait())
-            settled = asyncio.create_task(until(lambda: _settled(conn)))
+            settled = asyncio.create_task(until(lambda: _settled(conn), within=300))
             await asyncio.wait({watch, settled}, return_when=asyncio.FIRST_COMPLETED)
             deaths += watch.done()
             settled.cancel()
+            # It uses the same connection as the question that comes next.
+            await asyncio.wait({settled})
     ran = Counter(job for job, _ in await notes())
     assert await jobs(conn) == [("die", "failed", ATTEMPTS)]
     assert ran.pop("poison") == deaths == ATTEMPTS

@@ -23,6 +23,7 @@ from tests.orders.walk import (
 )
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.orders.locks import lock_bundle
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.videos.media_arrival import on_media_settled
 
@@ -69,6 +70,10 @@ async def media_settles(
     upload_id = await conn.fetchval("SELECT id FROM uploads WHERE storage_key = $1", upload)
     error = None if upload else {"code": "FETCH_REFUSED", "message": "Nobody answered."}
     async with working(conn, world) as tx:
+        bundle_id = await tx.conn.fetchval(
+            "SELECT bundle_id FROM slots WHERE id = $1", UUID(slot_id)
+        )
+        await lock_bundle(tx, bundle_id)
         row = await tx.conn.fetchrow(
             SETTLE, "ready" if upload else "failed", upload_id, error, UUID(slot_id)
         )

@@ -1,4 +1,4 @@
-"""A manager's desk, for tests: what Mona or somebody else does, each in a transaction of its own."""
+"""A manager's desk: what Mona or somebody else does, each in a transaction of its own."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from tokportal_server.orders.errors import BundleNotFoundError
 from tokportal_server.workbench.errors import NotClaimableError
 from tokportal_server.workbench.operations.claim_bundle import claim_bundle
 
+SWITCH = "INSERT INTO kill_switches (scope, subject_id, reason)"
+
 
 async def due_after(conn: Connection) -> timedelta | None:
     """Give how long the live claim has from its beginning to its deadline."""
@@ -89,13 +91,11 @@ async def test_a_bundle_with_priority_can_be_claimed(
         ("UPDATE managers SET platforms = '{instagram}'", "tiktok is not one of your platforms"),
         ("UPDATE managers SET active = false", "your account is not active"),
         (
-            "INSERT INTO kill_switches (scope, subject_id, reason)"
-            " VALUES ('all', gen_random_uuid(), 'Storm')",
+            f"{SWITCH} VALUES ('all', gen_random_uuid(), 'Storm')",
             "work is paused: Storm",
         ),
         (
-            "INSERT INTO kill_switches (scope, subject_id, reason)"
-            " SELECT 'workspace', workspace_id, 'Unpaid' FROM bundles",
+            f"{SWITCH} SELECT 'workspace', workspace_id, 'Unpaid' FROM bundles",
             "work is paused: Unpaid",
         ),
     ],
@@ -117,8 +117,7 @@ async def test_a_switch_for_another_workspace_or_account_stops_nobody_here(
 ) -> None:
     bundle_id = await published(alice, videos=0)
     await conn.execute(
-        "INSERT INTO kill_switches (scope, subject_id, reason)"
-        " VALUES ('workspace', $1, 'x'), ('account', gen_random_uuid(), 'y')",
+        f"{SWITCH} VALUES ('workspace', $1, 'x'), ('account', gen_random_uuid(), 'y')",
         world.other,
     )
     await mona.claim(bundle_id)

@@ -34,7 +34,6 @@ SELECT scope, reason FROM kill_switches
     OR (scope = 'account' AND subject_id = $2)
  ORDER BY scope LIMIT 1
 """
-_PUBLISHED = ("published", "published_priority", "accepted", "completed")
 NEEDED_FIELDS = ("username", "visible_name", "biography")
 
 
@@ -115,15 +114,16 @@ def _status_blockers(facts: Facts) -> Iterator[Hindrance]:
             message="The bundle is published and waits for a manager; nothing more is needed.",
             resolve=_call(facts, "unpublishBundle", "POST", "/unpublish"),
         )
-    elif status in _PUBLISHED:
+    elif status == "accepted":
         yield Hindrance(
             code="BUNDLE_ALREADY_PUBLISHED",
-            message=f"The bundle is {status}. New slots are published one by one.",
+            message="A manager works on the bundle. Its new slots are published by themselves.",
             resolve=_call(facts, "publishAllBundleVideos", "POST", "/videos/publish-all"),
         )
     elif status != "pending_setup":
+        done = status == "completed"
         yield Hindrance(
-            code="BUNDLE_INVALID_STATUS",
+            code="BUNDLE_ALREADY_PUBLISHED" if done else "BUNDLE_INVALID_STATUS",
             message=f"The bundle is {status} and cannot be published any more; order a new one.",
             resolve=_customer("createBundle", "POST", "/bundles"),
         )

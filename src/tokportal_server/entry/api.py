@@ -14,6 +14,8 @@ from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
 from tokportal_server.http.system import system_routes
 from tokportal_server.lib.settings import Settings
+from tokportal_server.mcp.endpoint import McpEndpoint
+from tokportal_server.reference.routes import reference_routes
 from tokportal_server.uploads.routes import form_limits
 from tokportal_server.uploads.serving import media_routes
 
@@ -31,12 +33,21 @@ class Api:
     async def open(self) -> None:
         """Connect, and build the routes."""
         ports = await self._stack.enter_async_context(open_ports(self._settings))
+        limits = form_limits(self._settings)
+        mcp = McpEndpoint(self, ports, limits)
+        self._stack.push_async_callback(mcp.close)
         self._app = build_app(
             all_operations(),
             ports,
             base_url=self._settings.origin(),
-            form_limits=form_limits(self._settings),
-            more_routes=[*system_routes(ports), *media_routes(ports), *front_routes()],
+            form_limits=limits,
+            more_routes=[
+                *system_routes(ports),
+                *media_routes(ports),
+                *front_routes(),
+                *reference_routes(all_operations),
+                mcp.route(),
+            ],
         )
 
     async def close(self) -> None:

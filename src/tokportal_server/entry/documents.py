@@ -11,6 +11,8 @@ from tokportal_server.http.openapi import declared_errors, document
 from tokportal_server.http.system import encode_document
 from tokportal_server.lib.settings import settings_table
 from tokportal_server.orders.states import MACHINES
+from tokportal_server.reference.export import export_site
+from tokportal_server.reference.site import build_site, postman_json, served
 
 ROOT = Path(__file__).resolve().parents[3]
 _BEGIN = "<!-- generated: "
@@ -24,7 +26,11 @@ def write_openapi(*, check: bool) -> int:
 
 
 def write_docs(*, check: bool) -> int:
-    """Write the generated blocks of the pages in ``docs/``; with ``check`` only compare."""
+    """Write the generated blocks of ``docs/`` and the Postman collection; or only compare.
+
+    The pages of the reference are nowhere in the repository: every one is made here, so that one
+    that cannot be made is noticed.
+    """
     blocks = {
         "settings": settings_table(),
         "states": _states(),
@@ -35,7 +41,18 @@ def write_docs(*, check: bool) -> int:
         for page in sorted((ROOT / "docs").rglob("*.md"))
         if _BEGIN in page.read_text(encoding="utf-8")
     }
-    return _settle(pages, check=check)
+    site = build_site(all_operations(), served)
+    for target in site.targets:
+        site.read(target)
+    postman = postman_json(site.reference).decode()
+    return _settle(pages | {ROOT / "contract" / "postman.json": postman}, check=check)
+
+
+def write_site(folder: Path) -> int:
+    """Write the API reference as a folder of files."""
+    count = export_site(all_operations(), folder)
+    print(f"wrote {count} files below {folder}")
+    return 0
 
 
 def _settle(files: Mapping[Path, str], *, check: bool) -> int:

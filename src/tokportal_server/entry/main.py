@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Literal
 from uuid import UUID
@@ -24,11 +25,13 @@ from tokportal_server.entry import demo as demonstration
 from tokportal_server.entry import documents, stack
 from tokportal_server.entry.granian_server import serve_api
 from tokportal_server.entry.worker import run_worker
+from tokportal_server.http.registry import BASE_PATH
 from tokportal_server.lib import log
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import EmbeddedPostgresError
 from tokportal_server.lib.process import die_with_parent
 from tokportal_server.lib.settings import Settings, SettingsError
+from tokportal_server.mcp.credentials import key_in_environment
 
 app = App(
     name="tokportal-server",
@@ -143,9 +146,39 @@ def openapi(*, check: Annotated[bool, Parameter(negative="")] = False) -> int:
 
 
 @app.command
-def docs(*, check: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Write the generated pages of docs/, or (--check) fail if they are not current."""
+def docs(
+    *, check: Annotated[bool, Parameter(negative="")] = False, site: Path | None = None
+) -> int:
+    """Write the generated pages of docs/ and the Postman collection.
+
+    Parameters
+    ----------
+    check
+        Write nothing, and fail if they are not current or the reference cannot be made.
+    site
+        Write the API reference instead, as a folder that needs no server.
+    """
+    if site is not None:
+        return documents.write_site(site)
     return documents.write_docs(check=check)
+
+
+@app.command
+def mcp(*, base_url: Annotated[str | None, Parameter(env_var="TOKPORTAL_BASE_URL")] = None) -> None:
+    """Offer the API's operations as tools (Model Context Protocol) on standard input and output.
+
+    The API key is read from TOKPORTAL_API_KEY, never from the command line.
+
+    Parameters
+    ----------
+    base_url
+        Base URL of the API, ending in /api/ext; if not given, that of a server with these settings.
+    """
+    read, api_key = settings(), key_in_environment(os.environ)
+    from tokportal_server.mcp.stdio import run_stdio  # noqa: PLC0415 - loads FastMCP
+
+    address = base_url or read.origin() + BASE_PATH
+    asyncio.run(run_stdio(base_url=address, api_key=api_key))
 
 
 @workspace.command(name="create")

@@ -240,7 +240,7 @@ def _success(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
 
 def _refusal(status: int, errors: list[type[ApiError]], operation: Operation) -> dict[str, Any]:
     codes = sorted({error.code for error in errors})
-    headers = _headers(operation, authenticated=status != 401)
+    headers = _headers(operation, authenticated=status not in {401, 503})
     if status in (429, 503, 409):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     return {

@@ -22,9 +22,9 @@ from tokportal_server.http.body import read_json
 from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.http.registry import BASE_PATH
 from tokportal_server.lib.ports import Ports
+from tokportal_server.mcp.credentials import key_in_headers
 
 PATH = f"{BASE_PATH}/mcp"
-_BEARER = b"bearer "
 
 
 class McpEndpoint:
@@ -55,7 +55,7 @@ class McpEndpoint:
         scope: Any = request.scope
         scope["tokportal_operation"] = "mcp"
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        key = key_in(headers)
+        key = key_in_headers(headers)
         await self._check(key)
         body = await read_json(
             request.stream(), headers, max_bytes=self._ports.settings.json_body_max_bytes
@@ -100,13 +100,3 @@ class _Onward:
             return unread.pop() if unread else await receive()
 
         await self._app({**scope, "tokportal_mcp_key": self._key}, replay, send)
-
-
-def key_in(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """Find the API key: ``X-API-Key``, else the token of ``Authorization: Bearer``."""
-    if given := headers.get(b"x-api-key"):
-        return given
-    authorization = headers.get(b"authorization", b"")
-    if authorization[: len(_BEARER)].lower() == _BEARER:
-        return authorization[len(_BEARER) :].strip() or None
-    return None

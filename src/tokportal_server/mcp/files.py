@@ -26,7 +26,6 @@ from tokportal_server.lib.ports import Ports
 
 # Callers of tools give up after a minute (the published toolkit's own limit).
 FETCH_SECONDS = 50.0
-_SPOOLED_BYTES = 1 << 20
 _UNNAMED = "file"
 _INLINE: Mapping[str, Any] = {
     "file_text": {
@@ -142,7 +141,7 @@ class FetchedFiles:
                 way, "is not fetched in a dry run, which calls nobody; use file_base64 or file_text"
             )
         await self._admit(key)
-        with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES, dir=self._directory()) as content:
+        with tempfile.TemporaryFile(dir=self._directory()) as content:
             await self._fetch(value, content, self._limits[operation_id])
             yield NamedFile(arguments.get("file_name") or _name_in(value), content)
 
@@ -166,7 +165,9 @@ class FetchedFiles:
         except OutboundFailure as failure:
             if failure.error_class == "too_large":
                 raise limits.too_large(limits.max_bytes) from None
-            raise _refused("file_url", f"{url[:200]} cannot be fetched: {failure.message}") from None
+            raise _refused(
+                "file_url", f"{url[:200]} cannot be fetched: {failure.message}"
+            ) from None
         content.seek(0)
 
 

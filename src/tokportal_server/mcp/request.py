@@ -79,13 +79,14 @@ def _place_of_unknown(signature: Signature) -> str:
 
 
 def _path_problems(signature: Signature, places: Mapping[str, Any]) -> list[Problem]:
-    return [
-        Problem(name, "is required", places.get(name))
-        if places.get(name) is None
-        else Problem(name, "must be an id as the list operation gives it", places[name])
-        for name in _PARAMETER.findall(signature.path)
-        if not _PATH_VALUE.fullmatch(_text(places.get(name, "")))
-    ]
+    problems = []
+    for name in _PARAMETER.findall(signature.path):
+        value = places.get(name)
+        if value is None:
+            problems.append(Problem(name, "is required"))
+        elif not _PATH_VALUE.fullmatch(_text(value)):
+            problems.append(Problem(name, "must be what the list operation gives", value))
+    return problems
 
 
 def _items(value: Any) -> list[Any]:

@@ -37,7 +37,11 @@ def build_server(backend: Backend) -> FastMCP[None]:
 
 
 def _log_as_we_do() -> None:
-    """Take FastMCP's own handlers away, so that its lines pass through our redaction."""
+    """Take FastMCP's own handlers away, so that its lines pass through our redaction.
+
+    What its HTTP client would say of each tool's request, the API itself logs already.
+    """
     logger = logging.getLogger("fastmcp")
     logger.handlers.clear()
     logger.propagate = True
+    logging.getLogger("httpx2").setLevel(logging.WARNING)

@@ -72,7 +72,7 @@ class Lifetime:
     async def close(self) -> None:
         """Close it, and wait until it is closed."""
         self._closing.set()
-        await self._task
+        await asyncio.wait((self._task,))
 
     async def _run(self, *opening: Any, **more: Any) -> None:
         async with serving(*opening, **more) as mcp:

@@ -1,7 +1,7 @@
-"""What a tool is called, what it takes and where each argument goes, read from the OpenAPI document.
+"""What a tool is called, what it takes and where each argument goes: read from the document.
 
-The document speaks of paths, queries, headers and bodies; a model sees one flat object. Headers
-become arguments in the way their names suggest (``Idempotency-Key``: ``idempotency_key``,
+The OpenAPI document speaks of paths, queries, headers and bodies; a model sees one flat object.
+Headers become arguments in the way their names suggest (``Idempotency-Key``: ``idempotency_key``,
 ``X-TokPortal-Dry-Run``: ``dry_run``), and the file of a form becomes several ways to give one.
 """
 
@@ -102,7 +102,9 @@ def _signature(document: Document, method: str, path: str, operation: Document) 
     kind = next(iter(content), None)
     body = content[kind]["schema"] if kind else {}
     arguments: dict[str, Argument] = {}
-    for argument in [*_parameters(document, operation), *_fields(document, body)]:
+    found = [*_parameters(document, operation), *_fields(document, body)]
+    # What every write takes comes after what this one is about.
+    for argument in sorted(found, key=lambda argument: argument.place == "header"):
         if argument.name in arguments:
             raise DocumentError(
                 f"{operation['operationId']} has two arguments named {argument.name!r}"

@@ -1,4 +1,4 @@
-"""The tools on standard input and output, for a client on the same machine, over HTTP to a server."""
+"""The tools on standard input and output: the client is on this machine, the server anywhere."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class OperationTool(Tool):
         return await self._backend.client.request(
             parts.method,
             parts.path,
-            params=parts.query or None,
+            params=tuple(parts.query) or None,
             headers={**parts.headers, **(headers or {}), **own},
             **body,
         )
@@ -155,7 +155,11 @@ def _form(parts: Parts, file: NamedFile) -> list[tuple[str, Any]]:
 def _result(response: httpx2.Response) -> ToolResult:
     """Give the answer as text and, where it is JSON, as structure; its headers as ``_meta``."""
     failed = not response.is_success
-    told = {name: response.headers[header] for header, name in _TOLD.items() if header in response.headers}
+    told = {
+        name: response.headers[header]
+        for header, name in _TOLD.items()
+        if header in response.headers
+    }
     meta = {"status": response.status_code, **told}
     text = response.text or f"Done: {response.status_code}, without a body."
     return ToolResult(

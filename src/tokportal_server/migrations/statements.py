@@ -17,5 +17,9 @@ from sqlalchemy.util import await_only
 def apply(revision: str) -> None:
     """Run ``sql/<revision>.sql`` in the transaction of the running revision."""
     statements = files(__package__).joinpath("sql", f"{revision}.sql").read_text(encoding="utf-8")
-    driver: Any = op.get_bind().connection.driver_connection
+    connection = op.get_bind()
+    # SQLAlchemy opens the transaction with the first statement that passes through its own hands; a
+    # file sent past it before that would commit by itself.
+    connection.exec_driver_sql("SELECT 1")
+    driver: Any = connection.connection.driver_connection
     await_only(driver.execute(statements))

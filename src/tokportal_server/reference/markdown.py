@@ -11,14 +11,19 @@ from tokportal_server.reference.samples import LANGUAGES
 
 NOT_BUILT = "This release does not have this operation yet; it answers `501 NOT_IMPLEMENTED`."
 
+_ABOUT = (
+    "> An independent, self-hosted server for the TokPortal public API. JSON over HTTP under"
+    " `/api/ext`, an `X-API-Key` header, credits as whole numbers."
+)
+
 
 def operation_markdown(entry: OperationEntry) -> str:
     """Write everything that the page of an operation says."""
     operation = entry.operation
+    key = "no key needed" if operation.public else "needs an API key"
     parts = [
         f"# {operation.summary}",
-        f"`{operation.method} {entry.full_path}` · operation `{entry.id}`"
-        f" · {'no key needed' if operation.public else 'needs an API key'}",
+        f"`{operation.method} {entry.full_path}` · operation `{entry.id}` · {key}",
         operation.description.replace("``", "`") if operation.built else NOT_BUILT,
     ]
     if operation.built:
@@ -27,15 +32,12 @@ def operation_markdown(entry: OperationEntry) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def llms_text(
-    reference: Reference, guides: Mapping[str, Guide], link: Callable[[str], str]
-) -> str:
+def llms_text(reference: Reference, guides: Mapping[str, Guide], link: Callable[[str], str]) -> str:
     """Write the overview that https://llmstxt.org describes, with links to the twins."""
     lines = [
         "# tokportal-server",
         "",
-        "> An independent, self-hosted server for the TokPortal public API. JSON over HTTP under"
-        " `/api/ext`, an `X-API-Key` header, credits as whole numbers.",
+        _ABOUT,
         "",
         "## Guides",
         "",

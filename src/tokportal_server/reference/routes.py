@@ -8,6 +8,7 @@ from pathlib import Path
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from tokportal_server.http.errors import NotFoundError
 from tokportal_server.http.registry import Operation
@@ -35,7 +36,7 @@ def reference_routes(operations: Callable[[], list[Operation]]) -> list[HTTPRout
         return await pages.answer("")
 
     @get("/docs/{target:path}")
-    async def page(target: Path) -> Response[bytes]:
+    async def page(target: FromPath[Path]) -> Response[bytes]:
         """A page or file of the reference."""
         return await pages.answer(str(target).strip("/"))
 
@@ -70,4 +71,4 @@ class _Pages:
         async with self._building:
             if self._site is None:
                 self._site = await asyncio.to_thread(build_site, self._operations(), served)
-            return await asyncio.to_thread(self._site.read, target)
+            return self._site.read(target)

@@ -32,12 +32,12 @@ Link = Callable[[str, str], str]
 _HERE = Path(__file__).resolve().parent
 _ASSETS = _HERE / "assets"
 _TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".json": "application/json",
-    ".md": "text/markdown; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
+    ".md": "text/markdown",
+    ".txt": "text/plain",
 }
 _SERVED_ELSEWHERE = {"": "/docs", "llms.txt": "/llms.txt", "openapi.json": "/api/ext/openapi.json"}
 
@@ -60,7 +60,7 @@ def exported_name(target: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A finished page or file."""
+    """A finished page or file; text is UTF-8, which whoever serves it says."""
 
     content: bytes
     media_type: str
@@ -94,7 +94,7 @@ class Site:
         """Give a target's document, or None if there is no such target."""
         if target in self._makers and target not in self._made:
             content = self._makers[target]()
-            kind = _TYPES.get(Path(target).suffix, "text/html; charset=utf-8")
+            kind = _TYPES.get(Path(target).suffix, "text/html")
             encoded = content if isinstance(content, bytes) else content.encode()
             self._made[target] = Document(encoded, kind)
         return self._made.get(target)

@@ -78,7 +78,7 @@ _STOP_SECONDS = 60.0
 class EmbeddedPostgres:
     """A running server. Leaving a ``with`` block stops it; dropping the object does not.
 
-    ``adopted``: it was running before, so somebody else may be using it.
+    It may be somebody else's too: processes that share one use ``shared``.
     """
 
     data_dir: Path
@@ -86,7 +86,6 @@ class EmbeddedPostgres:
     port: int
     major: int
     password: str = field(repr=False)
-    adopted: bool = False
 
     def dsn(self, database: str = DATABASE) -> str:
         """Give the connection string, password included: for connecting, not for logs."""
@@ -191,8 +190,9 @@ def _start(layout: Layout, major: int, settings: Mapping[str, str]) -> EmbeddedP
     with _start_lock(layout):
         programs = binaries.runnable(major, account, layout.root)
         cluster.ensure(layout, programs, account, sync=settings.get("fsync") != "off")
-        running = _adopted(layout, account)
-        endpoint = running or _launched(layout, programs, account, settings)
+        endpoint = _adopted(layout, account)
+        if endpoint is None:
+            endpoint = _launched(layout, programs, account, settings)
         if not endpoint.has_database(DATABASE):
             endpoint.create_database(DATABASE, None)
     return EmbeddedPostgres(
@@ -201,7 +201,6 @@ def _start(layout: Layout, major: int, settings: Mapping[str, str]) -> EmbeddedP
         port=endpoint.port,
         major=major,
         password=endpoint.password,
-        adopted=running is not None,
     )
 
 

@@ -21,7 +21,7 @@ def go_sample(request: SampleRequest) -> str:
         body = "body"
     elif request.example.file is not None:
         imports |= {"bytes", "mime/multipart", "path/filepath"}
-        before, body = _form(request), "&body"
+        before, body = _form(request, request.example.file), "&body"
         content_type = ['request.Header.Set("Content-Type", form.FormDataContentType())']
     lines = [
         *before,
@@ -44,11 +44,10 @@ def go_sample(request: SampleRequest) -> str:
     )
 
 
-def _form(request: SampleRequest) -> list[str]:
-    name = quoted(request.example.file)
+def _form(request: SampleRequest, file: str) -> list[str]:
     fields = request.example.fields.items()
     return [
-        f"file, err := os.Open({name})",
+        f"file, err := os.Open({quoted(file)})",
         *_stop_on_error(),
         "defer file.Close()",
         "var body bytes.Buffer",

@@ -6,7 +6,6 @@ from tokportal_server.reference.samples.literal import Style, literal, quoted
 from tokportal_server.reference.samples.request import Part, SampleRequest, Variable, part_of
 
 
-
 def _key(name: str) -> str:
     return name if name.isidentifier() else quoted(name)
 
@@ -18,7 +17,7 @@ def node_sample(request: SampleRequest) -> str:
     """Write the call; it throws what the server said if it is refused."""
     lines = []
     if request.example.file is not None:
-        lines += _form(request)
+        lines += _form(request, request.example.file)
     lines.append(f"const response = await fetch({_template(request.address)}, {{")
     if request.operation.method != "GET":
         lines.append(f'  method: "{request.operation.method}",')
@@ -37,15 +36,14 @@ def node_sample(request: SampleRequest) -> str:
     return "\n".join(lines).replace(", {\n});", ");")
 
 
-def _form(request: SampleRequest) -> list[str]:
-    name = quoted(request.example.file)
+def _form(request: SampleRequest, file: str) -> list[str]:
     fields = request.example.fields.items()
     return [
         'import { readFile } from "node:fs/promises";',
         "",
         "const form = new FormData();",
         *(f"form.set({quoted(key)}, {_value(part_of(value))});" for key, value in fields),
-        f'form.set("file", new Blob([await readFile({name})]), {name});',
+        f'form.set("file", new Blob([await readFile({quoted(file)})]), {quoted(file)});',
         "",
     ]
 

@@ -86,5 +86,3 @@ def _value(part: Part) -> str:
     if isinstance(part, Variable):
         return f'os.environ["{part.name}"]'
     return quoted(part)
-
-

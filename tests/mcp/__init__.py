@@ -1,0 +1,1 @@
+"""Tests of the tools, with the official client of the Model Context Protocol."""
