@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -13,7 +13,7 @@ from tokportal_server.cli import administration
 from tokportal_server.cli.administration import AdministrationError
 from tokportal_server.lib.db import Connection
 
-NOWHERE = uuid4()
+NOWHERE = UUID("00000000-0000-0000-0000-00000000dead")
 COUNTS = """
 SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM workspaces),
        (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL),

@@ -59,8 +59,7 @@ DAMAGE = {
     ],
     "journal of slots": [
         "UPDATE slots SET status = 'finalized' WHERE position = 1",
-        "UPDATE journal SET from_status = 'accepted'"
-        " WHERE kind = 'slot' AND from_status = 'pending'",
+        "UPDATE journal SET from_status = 'gone' WHERE kind = 'slot' AND from_status = 'pending'",
     ],
     **{
         f"counters of {machine.table}": [

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 import aiohttp
-import pytest
 
 from tests.client import Client, Reply
 from tests.http.examples import JSON, built, path_of, perform

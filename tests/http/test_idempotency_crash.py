@@ -62,66 +62,76 @@ class Wired:
 class WiredDatabase:
     """A database that lends wired connections."""
 
-    def __init__(self, database: Database, fuse: Fuse) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._fuse = fuse
+        self.fuse = Fuse()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """Lend one."""
         async with self._database.connection() as conn:
-            yield Wired(conn, self._fuse)
+            yield Wired(conn, self.fuse)
 
 
-async def create(ports: Ports, world: World, fuse: Fuse, ref: str) -> tuple[int, bytes, bool]:
-    """Order with a key of its own, every statement on the fuse: status, body, replayed."""
-    database: Any = WiredDatabase(ports.database, fuse)
-    app = build_app(
-        all_operations(), replace(ports, database=database), base_url="http://x", form_limits={}
-    )
-    scope: Any = {
-        "type": "http",
-        "method": "POST",
-        "path": "/api/ext/bundles",
-        "raw_path": b"/api/ext/bundles",
-        "query_string": b"",
-        "headers": [
-            (b"content-type", b"application/json"),
-            (b"x-api-key", world.alice_key.encode()),
-            (b"idempotency-key", ref.encode()),
-        ],
-        "state": {},
-    }
-    sent: list[Any] = []
+class Shop:
+    """An application whose database has a fuse, called without a server around it."""
 
-    async def receive() -> Any:
-        body = json.dumps(ORDER | {"external_ref": ref}).encode()
-        return {"type": "http.request", "body": body, "more_body": False}
+    def __init__(self, ports: Ports, world: World) -> None:
+        self._database = WiredDatabase(ports.database)
+        lent: Any = self._database
+        self._app = build_app(
+            all_operations(), replace(ports, database=lent), base_url="http://x", form_limits={}
+        )
+        self._key = world.alice_key.encode()
 
-    async def send(message: Any) -> None:
-        sent.append(message)
+    async def order(self, ref: str, fuse: Fuse | None = None) -> tuple[int, bytes, bool]:
+        """Order with a key of its own, every statement on the fuse: status, body, replayed."""
+        self._database.fuse = fuse or Fuse()
+        sent: list[Any] = []
 
-    await app(scope, receive, send)
-    head, *rest = sent
-    replayed = (b"idempotent-replayed", b"true") in head["headers"]
-    return head["status"], b"".join(part["body"] for part in rest), replayed
+        async def receive() -> Any:
+            body = json.dumps(ORDER | {"external_ref": ref}).encode()
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self._app(self._scope(ref), receive, send)
+        head, *rest = sent
+        replayed = (b"idempotent-replayed", b"true") in head["headers"]
+        return head["status"], b"".join(part["body"] for part in rest), replayed
+
+    def _scope(self, ref: str) -> Any:
+        return {
+            "type": "http",
+            "method": "POST",
+            "path": "/api/ext/bundles",
+            "raw_path": b"/api/ext/bundles",
+            "query_string": b"",
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"x-api-key", self._key),
+                (b"idempotency-key", ref.encode()),
+            ],
+            "state": {},
+        }
 
 
 async def test_a_crash_after_any_statement_leaves_nothing_and_the_retry_makes_one_order(
     ports: Ports, world: World, conn: Connection, settings: Settings
 ) -> None:
-    whole = Fuse()
-    assert (await create(ports, world, whole, "whole"))[0] == 201
+    shop, whole = Shop(ports, world), Fuse()
+    assert (await shop.order("whole", whole))[0] == 201
     assert whole.spent > 10
     for crash_after in range(1, whole.spent + 1):
         ref = f"crash-{crash_after}"
         before = await everything(conn, settings.home)
-        assert (await create(ports, world, Fuse(left=crash_after), ref))[0] == 500
+        assert (await shop.order(ref, Fuse(left=crash_after)))[0] == 500
         assert await everything(conn, settings.home) == before
 
-        status, body, replayed = await create(ports, world, Fuse(), ref)
+        status, body, replayed = await shop.order(ref)
         assert (status, replayed) == (201, False)
-        assert await create(ports, world, Fuse(), ref) == (201, body, True)
+        assert await shop.order(ref) == (201, body, True)
     orders = await conn.fetchval("SELECT count(*) FROM bundles")
     assert orders == whole.spent + 1
     charged = await conn.fetchval(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.client import Client
 from tests.http.examples import JSON
 from tokportal_server.entry.operations import NOT_BUILT, all_operations

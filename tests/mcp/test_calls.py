@@ -229,7 +229,7 @@ async def test_a_file_at_an_address_is_fetched_for_one_token_more(
         await writer.drain()
 
     async with (
-        receiver(site) as address,
+        receiver(site) as port,
         tools_of(server, {"X-API-Key": world.alice_key}) as tools,
     ):
         bundle = await tools.call("tokportal_create_bundle", **ORDER)
@@ -238,7 +238,7 @@ async def test_a_file_at_an_address_is_fetched_for_one_token_more(
             "tokportal_upload_image_direct",
             bundle_id=bundle.structured_content["data"]["id"],
             purpose="profile_picture",
-            file_url=f"{address}/faces/one%20face.png",
+            file_url=f"http://127.0.0.1:{port}/faces/one%20face.png",
         )
     assert uploaded.structured_content is not None
     assert uploaded.structured_content["data"]["filename"] == "one face.png"
@@ -255,11 +255,13 @@ async def test_a_file_at_an_address_is_no_larger_than_an_upload(
 
     strict = msgspec.structs.replace(settings, image_max_bytes=1000)
     async with (
-        receiver(site) as address,
+        receiver(site) as port,
         serving(strict) as server,
         tools_of(server, {"X-API-Key": world.alice_key}) as tools,
     ):
         error = await tools.error(
-            "tokportal_upload_image_direct", bundle_id=str(uuid4()), file_url=f"{address}/a.png"
+            "tokportal_upload_image_direct",
+            bundle_id=str(uuid4()),
+            file_url=f"http://127.0.0.1:{port}/a.png",
         )
     assert error["code"] == "FILE_TOO_LARGE"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import asyncpg
+import httpx2
 import msgspec
 
 from tests.cast import World
 from tests.client import Client
 from tests.conftest import serving
 from tests.mcp.conftest import tools_of
+from tokportal_server.entry.api import Api
 from tokportal_server.lib.settings import Settings
 
 ACCEPT = {"Accept": "application/json, text/event-stream"}
@@ -103,7 +106,28 @@ async def test_one_request_id_goes_through_endpoint_and_api(alice: Client) -> No
     assert result["structuredContent"]["error"]["request_id"] == "my-own-id"
 
 
-async def test_the_server_closes_although_it_has_been_used(server: str, world: World) -> None:
-    # The fixture waits for the end of the server; a task left behind would fail the test there.
-    async with tools_of(server, {"X-API-Key": world.alice_key}) as tools:
-        assert (await tools.session.list_tools()).tools
+async def test_closing_the_api_ends_what_the_first_request_has_started(
+    settings: Settings, world: World
+) -> None:
+    api = Api(settings)
+    await api.open()
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=api), base_url="http://127.0.0.1"
+    ) as client:
+        before = asyncio.all_tasks()
+        headers = ACCEPT | {"X-API-Key": world.alice_key}
+        answer = await client.post("/api/ext/mcp", json=LIST, headers=headers)
+        assert len(answer.json()["result"]["tools"]) == 78
+        assert asyncio.all_tasks() > before
+        await api.close()
+    assert asyncio.all_tasks() <= before
+
+
+async def test_calls_at_the_same_time_each_have_their_own_key(server: str, world: World) -> None:
+    async with (
+        tools_of(server, {"X-API-Key": world.alice_key}) as alices,
+        tools_of(server, {"X-API-Key": world.charlie_key}) as charlies,
+    ):
+        calls = [alices, charlies] * 10
+        found = await asyncio.gather(*(t.data("tokportal_get_current_user") for t in calls))
+    assert [person["name"] for person in found] == ["Alice", "Charlie"] * 10

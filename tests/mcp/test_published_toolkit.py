@@ -1,4 +1,4 @@
-"""The published LangChain toolkit, unmodified, in an environment of its own, against this server."""
+"""The published LangChain toolkit, unmodified and in an environment of its own, against us."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.orders.walk import in_days
 
 TOOLKIT = "langchain-tokportal==0.2.0"
 SCRIPT = """
-import asyncio, json, os, sys
+import asyncio, json, sys
 from langchain_core.tools import ToolException
 from langchain_tokportal import TokPortalToolkit
 
@@ -88,7 +88,7 @@ async def toolkit(tmp_path: Path) -> Path:
 async def test_both_kinds_of_its_tools_run_an_order(
     server: str, world: World, toolkit: Path
 ) -> None:
-    script = [toolkit, "-c", SCRIPT, f"{server}/api/ext", in_days(5)]
+    script: list[str | Path] = [toolkit, "-c", SCRIPT, f"{server}/api/ext", in_days(5)]
     said: dict[str, Any] = json.loads(await run(*script, TOKPORTAL_API_KEY=world.alice_key))
     assert len(said["native"]) == 6
     assert len(said["mcp"]) == 78

@@ -87,7 +87,8 @@ def signatures(document: Document) -> list[Signature]:
     public API has.
 
     Raises:
-        DocumentError: two arguments of an operation would have the same name.
+        DocumentError: two arguments of an operation would have the same name, or its body has no
+            fields that could be arguments.
     """
     return [
         _signature(document, method, path, operation)
@@ -102,7 +103,10 @@ def _signature(document: Document, method: str, path: str, operation: Document) 
     kind = next(iter(content), None)
     body = content[kind]["schema"] if kind else {}
     arguments: dict[str, Argument] = {}
-    found = [*_parameters(document, operation), *_fields(document, body)]
+    fields = _fields(document, body)
+    if kind and not fields:
+        raise DocumentError(f"{operation['operationId']} has a body without named fields")
+    found = [*_parameters(document, operation), *fields]
     # What every write takes comes after what this one is about.
     for argument in sorted(found, key=lambda argument: argument.place == "header"):
         if argument.name in arguments:
@@ -162,7 +166,7 @@ def _fields(document: Document, body: Document) -> list[Argument]:
     ]
     properties: dict[str, Any] = {}
     for option in options:
-        properties = option.get("properties", {}) | properties
+        properties |= option.get("properties", {})
     return [
         Argument(
             name=name,

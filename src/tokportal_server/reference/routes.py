@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from litestar import Response, get
+from litestar import HttpMethod, Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
@@ -14,6 +14,7 @@ from tokportal_server.http.errors import NotFoundError
 from tokportal_server.http.registry import Operation
 from tokportal_server.reference.site import Document, Site, build_site, served
 
+_READS = [HttpMethod.GET, HttpMethod.HEAD]
 _HEADERS = {
     # Everything that a page loads is a file of ours; nothing is inline and nothing is elsewhere.
     "Content-Security-Policy": (
@@ -30,17 +31,17 @@ def reference_routes(operations: Callable[[], list[Operation]]) -> list[HTTPRout
     """Give the routes; the pages are prepared when the first of them is asked for."""
     pages = _Pages(operations)
 
-    @get("/docs")
+    @route("/docs", http_method=_READS, status_code=200)
     async def front() -> Response[bytes]:
         """The front page."""
         return await pages.answer("")
 
-    @get("/docs/{target:path}")
+    @route("/docs/{target:path}", http_method=_READS, status_code=200)
     async def page(target: FromPath[Path]) -> Response[bytes]:
         """A page or file of the reference."""
         return await pages.answer(str(target).strip("/"))
 
-    @get("/llms.txt")
+    @route("/llms.txt", http_method=_READS, status_code=200)
     async def llms() -> Response[bytes]:
         """An overview of the reference for programs that read text."""
         return await pages.answer("llms.txt")
