@@ -45,9 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     config.add_cleanup(lambda: postgres.stop(mode="immediate"))
     os.environ[_ADDRESS] = postgres.dsn("postgres")
-    config.add_cleanup(lambda: os.environ.pop(_ADDRESS, None))
+    config.add_cleanup(_forget_address)
     asyncio.run(_make_template(postgres.dsn("postgres")))
     migrate(postgres.dsn(TEMPLATE))
+
+
+def _forget_address() -> None:
+    os.environ.pop(_ADDRESS, None)
 
 
 async def _make_template(dsn: str) -> None:
@@ -145,7 +149,7 @@ async def serving(settings: Settings) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{settings.port}"
     finally:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
         await task
 
 
@@ -193,7 +197,7 @@ async def charlie(server: str, world: World) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def nobody(server: str, world: World) -> AsyncIterator[Client]:
+async def nobody(server: str) -> AsyncIterator[Client]:
     """Somebody without a key."""
     async with Client(server, None) as client:
         yield client

@@ -20,7 +20,7 @@ from tokportal_server.lib.settings import Settings
 SET_PRICE = "INSERT INTO prices (name, amount) VALUES ($1, $2)"
 SET_OWN_PRICE = "INSERT INTO workspace_prices (workspace_id, name, amount) VALUES ($1, $2, $3)"
 SET_CREDITS = "UPDATE credit_lots SET remaining = $2, amount = $2 WHERE workspace_id = $1"
-CANCEL = "UPDATE bundles SET status = 'cancelled' WHERE id = $1"
+CANCEL = "UPDATE bundles SET status = 'cancelled', cancelled_at = now() WHERE id = $1"
 SOLD = "SELECT sold_prices FROM bundles WHERE id = $1"
 FREE = {
     "account_creation": 0,

@@ -232,3 +232,24 @@ async def test_workspaces_number_their_own_events(conn: Connection, world: World
             tx.emit("thing.made", {})
     rows = await conn.fetch("SELECT workspace_id, max(sequence) AS last FROM events GROUP BY 1")
     assert {row["workspace_id"]: row["last"] for row in rows} == {world.acme: 2, world.other: 1}
+
+
+async def test_a_savepoint_that_fails_forgets_what_was_collected_in_it(
+    conn: Connection, world: World
+) -> None:
+    async with unit_of_work(conn, world.acme, now=NOW) as tx:
+        with pytest.raises(ZeroDivisionError):
+            async with tx.savepoint():
+                await _everything(tx)
+                raise ZeroDivisionError
+
+    assert await _traces(conn) == NOTHING
+
+
+async def test_a_savepoint_that_succeeds_keeps_what_was_collected_in_it(
+    conn: Connection, world: World
+) -> None:
+    async with unit_of_work(conn, world.acme, now=NOW) as tx, tx.savepoint():
+        await _everything(tx)
+
+    assert set((await _traces(conn)).values()) == {1}

@@ -132,7 +132,11 @@ def test_every_link_of_the_exported_site_leads_to_something_in_it(exported_site:
     for target, page in found.items():
         for address in page.loads + page.links + page.twins:
             path, fragment = urldefrag(address)
-            assert "://" not in address
+            if "://" in address:
+                # Guides may send a reader elsewhere; nothing is loaded from there.
+                assert target.startswith("guides/")
+                assert address in page.links
+                continue
             assert not path.startswith("/")
             if not path:
                 assert fragment in page.ids

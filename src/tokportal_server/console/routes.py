@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from tokportal_server import __version__
 
 _LINKS = (
+    ("/docs", "The reference: every operation with examples, and guides"),
     ("/api/ext/openapi.json", "The API as an OpenAPI 3.1 document"),
     ("/api/ext/countries", "Countries in which accounts can be set up"),
     ("/api/ext/credit-costs", "Prices"),

@@ -80,9 +80,15 @@ def _schemas(operations: Sequence[Operation]) -> tuple[dict[Any, Any], dict[str,
 
 
 def _tidy(schema: Any) -> None:
-    """Drop titles that only repeat the name, and give a nullable text its bounds back."""
+    """Drop titles that only repeat the name, and close every object: no field beyond those named.
+
+    A field called ``title`` is no such title: its value is a schema.
+    """
     if isinstance(schema, dict):
-        schema.pop("title", None)
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        if "properties" in schema and isinstance(schema.get("type"), str):
+            schema.setdefault("additionalProperties", False)
         for value in schema.values():
             _tidy(value)
     elif isinstance(schema, list):

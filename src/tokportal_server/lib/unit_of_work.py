@@ -103,6 +103,18 @@ class UnitOfWork:
             self._counts[kind, source] -= 1
         self._counts[kind, target] += 1
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Try something: if it raises, the database and what was collected are as before."""
+        journal, counts, events = len(self._journal), self._counts.copy(), len(self._events)
+        try:
+            async with self.conn.transaction():
+                yield
+        except BaseException:
+            del self._journal[journal:], self._events[events:]
+            self._counts = counts
+            raise
+
     async def flush(self) -> None:
         """Write what was collected. Called once, by :func:`unit_of_work`."""
         if self._journal:
@@ -133,7 +145,7 @@ async def unit_of_work(
         async with conn.transaction():
             yield work
             if dry_run:
-                raise _RollBack
+                raise _RollBack  # noqa: TRY301 - raising is how a transaction is told to roll back
             await work.flush()
     except _RollBack:
         return

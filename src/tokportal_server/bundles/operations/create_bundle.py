@@ -37,7 +37,7 @@ LOCK_REFERENCE = "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text |
 DUPLICATE = """
 SELECT id FROM bundles
  WHERE workspace_id = $1 AND external_ref = $2 AND bundle_type <> 'videos_only'
-   AND status <> 'cancelled'
+   AND cancelled_at IS NULL
 """
 INSERT = """
 WITH profile AS (

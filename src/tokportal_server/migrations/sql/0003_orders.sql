@@ -59,6 +59,8 @@ CREATE TABLE bundles (
     published_at timestamptz,
     accepted_at timestamptz,
     completed_at timestamptz,
+    -- Stays when a cancelled bundle is archived: its external_ref is free for good.
+    cancelled_at timestamptz,
     priority_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -72,7 +74,7 @@ ALTER TABLE saved_accounts ADD FOREIGN KEY (workspace_id, bundle_id)
 CREATE INDEX bundles_newest ON bundles (workspace_id, ordinal DESC);
 CREATE INDEX bundles_by_status ON bundles (workspace_id, status, ordinal DESC);
 CREATE UNIQUE INDEX bundles_account_ref ON bundles (workspace_id, external_ref)
-    WHERE external_ref IS NOT NULL AND bundle_type <> 'videos_only' AND status <> 'cancelled';
+    WHERE external_ref IS NOT NULL AND bundle_type <> 'videos_only' AND cancelled_at IS NULL;
 CREATE INDEX bundles_ref ON bundles (workspace_id, external_ref text_pattern_ops);
 CREATE INDEX bundles_account ON bundles (workspace_id, saved_account_id, ordinal DESC);
 CREATE INDEX bundles_open ON bundles (status, published_at)

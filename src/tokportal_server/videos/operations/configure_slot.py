@@ -206,7 +206,7 @@ async def _auto_publish(
 ) -> None:
     """Publish at once; a refusal leaves the configuration standing, and is told."""
     try:
-        async with tx.conn.transaction():
+        async with tx.savepoint():
             configured.published = await publish_slots(
                 tx, bundle, [configured.slot_id], actor=actor, rules=rules, stale_dates=stale_dates
             )

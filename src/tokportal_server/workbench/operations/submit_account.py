@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 import msgspec
@@ -86,26 +86,26 @@ async def submit_account(
     )
     await tx.conn.execute(ATTACH, tx.workspace_id, bundle_id, account_id, tx.now)
     await tx.conn.execute(RESOLVE, tx.workspace_id, bundle_id, tx.now)
-    deviations = _deviations(profile, submitted.username, visible_name)
+    shown = {
+        "username": submitted.username,
+        "visible_name": visible_name,
+        "profile_url": submitted.profile_url,
+    }
+    deviations = msgspec.to_builtins(_deviations(profile, shown))
+    told = {
+        "saved_account_id": account_id,
+        "username": submitted.username,
+        "deviations": deviations,
+    }
     await move(
         tx,
         PROFILE,
         profile,
         "in_review",
         actor=actor,
-        data=about_profile(
-            bundle,
-            profile,
-            saved_account_id=account_id,
-            username=submitted.username,
-            deviations=msgspec.to_builtins(deviations),
-        ),
-        submitted={
-            "username": submitted.username,
-            "visible_name": visible_name,
-            "profile_url": submitted.profile_url,
-        },
-        deviations=msgspec.to_builtins(deviations),
+        data=about_profile(bundle, profile, **told),
+        submitted=shown,
+        deviations=deviations,
         submitted_at=tx.now,
         review_deadline_at=tx.now + rules.review,
     )
@@ -130,10 +130,9 @@ def _problems(bundle: Row, submitted: SubmittedAccount) -> Iterator[Problem]:
         yield Problem("credentials", "are required: without them nobody can use the account")
 
 
-def _deviations(profile: Row, username: str, visible_name: str) -> list[Deviation]:
-    pairs = (("username", username), ("visible_name", visible_name))
+def _deviations(profile: Row, shown: Mapping[str, str]) -> list[Deviation]:
     return [
-        Deviation(field, profile[field], actual)
-        for field, actual in pairs
-        if profile[field] != actual
+        Deviation(field, profile[field], shown[field])
+        for field in ("username", "visible_name")
+        if profile[field] != shown[field]
     ]
