@@ -155,6 +155,16 @@ async def test_a_live_call_refuses_the_id_of_a_dry_run(alice: Client) -> None:
     assert told == dict.fromkeys(WITH_ID, "400 DRY_RUN_ID_IN_LIVE_REQUEST")
 
 
+async def test_the_operations_of_a_rehearsal_are_answered_in_one(
+    alice: Client, conn: Connection
+) -> None:
+    await conn.execute("UPDATE workspaces SET rehearsal = true")
+    moved = await perform(alice, BUILT["advanceRehearsalClock"], NOWHERE)
+    read = await perform(alice, BUILT["getRehearsalClock"], NOWHERE)
+    assert (moved.data["virtual"], read.data["virtual"]) == (True, True)
+    assert read.data["now"] >= moved.data["now"]
+
+
 def _imagined() -> UUID:
     return UUID(DRY_RUN_PREFIX + uuid4().hex[:12])
 

@@ -15,24 +15,22 @@ from tokportal_server.http.validation import refuse_malformed_json
 IDLE_SECONDS = 30.0
 
 
-async def arriving(
-    stream: AsyncIterator[bytes], *, idle_seconds: float = IDLE_SECONDS
-) -> AsyncIterator[bytes]:
+async def arriving(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Pass a body's chunks on while they come.
 
     Raises:
-        BodyTimeoutError: nothing came for ``idle_seconds``.
+        BodyTimeoutError: nothing came for ``IDLE_SECONDS``.
     """
     chunks = aiter(stream)
     while True:
         try:
-            async with asyncio.timeout(idle_seconds):
+            async with asyncio.timeout(IDLE_SECONDS):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
             return
         except TimeoutError:
             raise BodyTimeoutError(
-                f"No byte of the body has come for {idle_seconds:g} s. Nothing was changed: send"
+                f"No byte of the body has come for {IDLE_SECONDS:g} s. Nothing was changed: send"
                 " the request again."
             ) from None
         yield chunk

@@ -72,25 +72,22 @@ async def submit_account(
     refuse(list(_problems(bundle, submitted)))
     if profile["status"] not in SUBMITTABLE or actor.id is None:
         raise profile_status_refused(profile, SUBMITTABLE)
-    visible_name = submitted.visible_name or profile["visible_name"]
+    shown = {
+        "username": submitted.username,
+        "visible_name": submitted.visible_name or profile["visible_name"],
+        "profile_url": submitted.profile_url,
+    }
     account_id = await save_account(
         tx=tx,
         vault=vault,
         bundle=bundle,
         profile=profile,
         manager_id=actor.id,
-        username=submitted.username,
-        visible_name=visible_name,
-        profile_url=submitted.profile_url,
         credentials=submitted.credentials,
+        **shown,
     )
     await tx.conn.execute(ATTACH, tx.workspace_id, bundle_id, account_id, tx.now)
     await tx.conn.execute(RESOLVE, tx.workspace_id, bundle_id, tx.now)
-    shown = {
-        "username": submitted.username,
-        "visible_name": visible_name,
-        "profile_url": submitted.profile_url,
-    }
     deviations = msgspec.to_builtins(_deviations(profile, shown))
     told = {
         "saved_account_id": account_id,
