@@ -28,8 +28,12 @@ install: .venv/.stamp
 run: install
 	$(BIN)/tokportal-server demo
 
+# The ledger compares the statuses that the whole suite met with those that are declared.
 test: install
+	rm -rf build/status_ledger
+	STATUS_LEDGER_DIR=$(CURDIR)/build/status_ledger \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not fuzz" $(PYTEST_ARGS)
+	$(BIN)/python -m tools.status_ledger build/status_ledger
 
 check: install
 	$(BIN)/ruff format --check .

@@ -101,7 +101,7 @@ class Program:
 
     def workers_of_the_api(self) -> list[psutil.Process]:
         """Give Granian's worker processes."""
-        return self.named("serve-api").children()
+        return self.named("api").children()
 
     def stop(self) -> int:
         """Send SIGTERM and give the exit code."""

@@ -92,7 +92,7 @@ def test_another_worker_of_the_api_answers_while_a_killed_one_is_replaced(
     assert installation.leftovers() == []
 
 
-@pytest.mark.parametrize("part", ["serve-api", "worker"])
+@pytest.mark.parametrize("part", ["api", "worker"])
 def test_a_killed_part_is_started_again_and_leaves_no_child(
     installation: Installation, part: str
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,8 +144,14 @@ def test_alone_it_works_on_the_embedded_database_of_its_home() -> None:
 def test_is_told_to_stop_by_the_kernel_when_its_parent_is_gone_already(
     installation: Installation,
 ) -> None:
-    ended = installation.run("worker", "--parent", str(2**22))
-    assert ended.returncode == 128 + signal.SIGTERM
+    ended = subprocess.run(
+        [sys.executable, "-m", "tokportal_server.entry.child", "worker", "--parent", str(2**22)],
+        env=installation.environment(),
+        capture_output=True,
+        timeout=SAFETY_NET,
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGTERM
 
 
 @pytest.mark.proof

@@ -29,8 +29,7 @@ async def api_process(settings: Settings) -> AsyncIterator[str]:
     settings = msgspec.structs.replace(settings, port=free_port())
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tokportal_server.entry.main", "serve-api", "--workers", "1"),
-        *("--parent", str(os.getpid())),
+        *("-m", "tokportal_server.entry.child", "api", "--parent", str(os.getpid())),
         env={**os.environ, **environment(settings)},
     )
     address = f"http://127.0.0.1:{settings.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.client import Client
@@ -12,6 +13,7 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.unit_of_work import DRY_RUN_PREFIX
 
+IMAGINED = DRY_RUN_PREFIX + "0123456789ab"
 DRY = {"X-TokPortal-Dry-Run": "true"}
 SECRETS = (
     "password",
@@ -97,6 +99,64 @@ async def test_what_a_dry_run_imagines_has_an_id_that_says_so(alice: Client) -> 
     )
     assert reply.data["id"].startswith(DRY_RUN_PREFIX)
     assert reply.data["signing_secret"] is None
+
+
+async def test_what_one_dry_run_imagined_another_answers_with_the_shape_and_nothing_in_it(
+    alice: Client, seed: Seed, conn: Connection, settings: Settings
+) -> None:
+    imagined = Seed(**dict.fromkeys(asdict(seed), IMAGINED))
+    balance = (await alice.get("/credits/balance")).data["credits"]
+    before = await everything(conn, settings.home)
+    would_charge = {}
+    for name, op in writes().items():
+        if not op.takes_imagined_ids or "{" not in op.path:
+            continue
+        live = await perform(alice, op, seed, headers=DRY)
+        reply = await perform(alice, op, imagined, headers=DRY)
+        assert (name, reply.status) == (name, live.status)
+        assert reply.headers["X-TokPortal-Dry-Run"] == "true"
+        if op.status == 204:
+            continue
+        assert live.data.keys() <= reply.data.keys(), name
+        assert [value for value in reply.data.values() if value not in (None, [])] == [], name
+        assert (reply.json["dry_run"], reply.json["credits_charged"]) == (True, 0)
+        assert reply.json["credits_remaining"] == balance
+        would_charge[name] = reply.json["credits_would_charge"]
+    assert len(would_charge) > 7
+    # Only what the request itself tells is priced.
+    assert {name: cost for name, cost in would_charge.items() if cost} == {
+        "configureBundleVideo": 1
+    }
+    assert await everything(conn, settings.home) == before
+
+
+async def test_an_order_for_an_imagined_account_is_priced(alice: Client) -> None:
+    wanted = {
+        "bundle_type": "videos_only",
+        "account_id": IMAGINED,
+        "videos_quantity": 3,
+        "edits_quantity": 1,
+    }
+    reply = await alice.post("/bundles", wanted, headers=DRY)
+    assert (reply.status, reply.data["id"]) == (201, None)
+    assert reply.json["credits_would_charge"] == 9
+    assert reply.json["cost_breakdown"]["video_slots"] == 6
+    assert (await alice.post("/bundles", wanted)).code == "DRY_RUN_ID_IN_LIVE_REQUEST"
+    misplaced = wanted | {"bundle_type": "account_and_videos", "country": "USA"}
+    refused = await alice.post("/bundles", misplaced, headers=DRY)
+    assert refused.code == "ACCOUNT_ID_NOT_ALLOWED"
+
+
+async def test_a_dry_run_about_an_imagined_thing_still_validates(alice: Client) -> None:
+    path = f"/bundles/{IMAGINED}/videos/1"
+    refused = await alice.put(path, {"video_type": "film"}, headers=DRY)
+    assert (refused.status, "video_type" in refused.problems) == (400, True)
+    for query in ("?surprise=1", "?dry=1"):
+        refused = await alice.post(f"/bundles/{IMAGINED}/publish{query}", headers=DRY)
+        assert refused.code == "UNKNOWN_PARAMETER"
+    # A read is no dry run, whatever its headers say.
+    refused = await alice.get(f"/bundles/{IMAGINED}", headers=DRY)
+    assert refused.code == "DRY_RUN_ID_IN_LIVE_REQUEST"
 
 
 async def test_a_dry_run_meets_the_same_refusals(alice: Client, seed: Seed) -> None:

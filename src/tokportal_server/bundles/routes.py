@@ -20,6 +20,7 @@ from tokportal_server.bundles.operations.publish_bundle import BLOCKERS, publish
 from tokportal_server.bundles.operations.request_profile_corrections import (
     request_profile_corrections,
 )
+from tokportal_server.bundles.pricing import cost_of
 from tokportal_server.bundles.readiness import assess, gather
 from tokportal_server.bundles.wire import (
     AccountCorrectionsRequest,
@@ -31,8 +32,10 @@ from tokportal_server.bundles.wire import (
     PublishedBundle,
     Readiness,
 )
+from tokportal_server.credits import ledger
 from tokportal_server.credits.ledger import InsufficientCreditsError
-from tokportal_server.http.answers import Answer
+from tokportal_server.credits.prices import current_prices
+from tokportal_server.http.answers import Answer, CreditsMoved
 from tokportal_server.http.call import Call
 from tokportal_server.http.errors import DryRunIdError, OptionNotOfferedError
 from tokportal_server.http.registry import Router
@@ -67,6 +70,12 @@ async def list_bundles(call: Call, query: ListBundlesQuery) -> Answer:
     return Answer(bundles, page=page)
 
 
+async def _price_order(call: Call, body: CreateBundleRequest) -> CreditsMoved:
+    cost = cost_of(body, await current_prices(call.tx.conn, call.tx.workspace_id))
+    remaining = await ledger.spendable(call.tx.conn, call.tx.workspace_id, call.tx.now)
+    return CreditsMoved(cost.total, remaining, msgspec.structs.asdict(cost))
+
+
 @router.operation(
     "POST",
     "/bundles",
@@ -86,11 +95,12 @@ async def list_bundles(call: Call, query: ListBundlesQuery) -> Answer:
         CreateRateLimitError,
     ),
     moves_credits=True,
+    price=_price_order,
 )
 async def post_bundle(call: Call, body: CreateBundleRequest) -> Answer:
     """Order an account, video slots, or both; the credits are taken now."""
-    if body.account_id is not None:
-        call.refuse_dry_run_id("account_id", body.account_id)
+    if body.account_id is not None and body.bundle_type == "videos_only":
+        call.require_real("account_id", body.account_id)
     bundle_id, moved = await create_bundle(
         tx=call.tx,
         actor=call.who.actor,

@@ -23,13 +23,11 @@ from tokportal_server.cli import administration
 from tokportal_server.cli.doctor import examine
 from tokportal_server.entry import demo as demonstration
 from tokportal_server.entry import documents, stack
-from tokportal_server.entry.granian_server import serve_api
 from tokportal_server.entry.worker import run_worker
 from tokportal_server.http.registry import BASE_PATH
 from tokportal_server.lib import log
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import EmbeddedPostgresError
-from tokportal_server.lib.process import die_with_parent
 from tokportal_server.lib.settings import Settings, SettingsError
 from tokportal_server.mcp.credentials import key_in_environment
 
@@ -70,26 +68,9 @@ def serve(*, workers: int = 1, with_worker: Annotated[bool, Parameter(negative="
     return stack.serve(settings(), workers=workers, with_worker=with_worker)
 
 
-@app.command(name="serve-api", show=False)
-def serve_api_process(*, parent: int, workers: int = 1) -> None:
-    """Serve the API alone, on a database that is there and migrated; `serve` starts this."""
-    die_with_parent(parent=parent)
-    serve_api(settings(), workers=workers)
-
-
 @app.command
-def worker(*, parent: Annotated[int | None, Parameter(show=False)] = None) -> None:
-    """Run a worker: events, webhook deliveries, deadlines, jobs, simulated managers.
-
-    Parameters
-    ----------
-    parent
-        Process that this one must not outlive; its database is there and migrated.
-    """
-    if parent is not None:
-        die_with_parent(parent=parent)
-        asyncio.run(run_worker(settings()))
-        return
+def worker() -> None:
+    """Run a worker: events, webhook deliveries, deadlines, jobs, simulated managers."""
     with stack.borrowed_database(settings()) as ready:
         asyncio.run(run_worker(ready))
 

@@ -1,8 +1,8 @@
 """Starting the parts: database, migrations, API, worker.
 
 The supervising process starts (or adopts) the embedded PostgreSQL and keeps it running, migrates,
-and keeps one API and one worker process running; they are this module's own commands, given their
-settings by the environment. A part that dies is started again; if the supervisor is killed, the
+and keeps one API and one worker process running (``child``), given their settings by the
+environment. A part that dies is started again; if the supervisor is killed, the
 kernel ends the API and the worker, and the next start adopts PostgreSQL.
 """
 
@@ -116,11 +116,10 @@ def _bound(host: str, port: int) -> socket.socket:
 def supervisor(settings: Settings, *, workers: int, with_worker: bool) -> Supervisor:
     """Give the supervisor of the processes to keep running."""
     env = environment(settings)
-    program = [sys.executable, "-m", "tokportal_server.entry.main"]
-    parent = ["--parent", str(os.getpid())]
-    specs = [ChildSpec("api", [*program, "serve-api", "--workers", str(workers), *parent], env)]
+    program = [sys.executable, "-m", "tokportal_server.entry.child", "--parent", str(os.getpid())]
+    specs = [ChildSpec("api", [*program, "api", "--workers", str(workers)], env)]
     if with_worker:
-        specs.append(ChildSpec("worker", [*program, "worker", *parent], env))
+        specs.append(ChildSpec("worker", [*program, "worker"], env))
     return Supervisor(specs, grace=settings.drain_seconds + _MARGIN_SECONDS)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from tokportal_server.http.admission import Caller
 from tokportal_server.http.answers import Answer
 from tokportal_server.http.errors import DryRunIdError
+from tokportal_server.http.imagined import ImaginedError
 from tokportal_server.http.multipart import Upload
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
@@ -65,6 +66,7 @@ class Call:
 
         Raises:
             DryRunIdError: a dry run's id in a live call.
+            ImaginedError: a dry run's id in a dry run.
         """
         text = str(self.path[name])
         try:
@@ -75,8 +77,19 @@ class Call:
             raise not_found(
                 f"{name}: {text[:80]!r} is not an id; ids are UUIDs, as the list operation gives."
             )
-        self.refuse_dry_run_id(name, value)
+        self.require_real(name, value)
         return value
+
+    def require_real(self, name: str, value: UUID) -> None:
+        """Stop at the id of a thing that only a dry run imagined.
+
+        Raises:
+            DryRunIdError: 400, in a live call.
+            ImaginedError: in a dry run; the pipeline answers.
+        """
+        self.refuse_dry_run_id(name, value)
+        if str(value).startswith(DRY_RUN_PREFIX):
+            raise ImaginedError
 
     def refuse_dry_run_id(self, name: str, value: UUID) -> None:
         """Refuse, in a live call, the id of a thing that only a dry run imagined.

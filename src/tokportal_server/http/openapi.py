@@ -16,6 +16,7 @@ import msgspec
 from tokportal_server import __version__
 from tokportal_server.http import errors as wire_errors
 from tokportal_server.http.asgi import API_VERSION
+from tokportal_server.http.imagined import IMAGINED_SCHEMA
 from tokportal_server.http.openapi_parts import (
     COMMON_HEADERS,
     CREDIT_SIBLINGS,
@@ -29,6 +30,7 @@ from tokportal_server.lib.db import ServiceUnavailableError
 from tokportal_server.lib.errors import ApiError
 
 REF = "#/components/schemas/{name}"
+IMAGINED = {"$ref": REF.format(name="Imagined")}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -55,7 +57,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in ordered)],
         "paths": dict(paths),
         "components": {
-            "schemas": {"Error": ERROR_SCHEMA, "Pagination": PAGINATION_SCHEMA, **components},
+            "schemas": {"Error": ERROR_SCHEMA, "Pagination": PAGINATION_SCHEMA, "Imagined": IMAGINED_SCHEMA, **components},
             "headers": COMMON_HEADERS | RATE_HEADERS,
             "parameters": REQUEST_HEADERS,
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
@@ -222,7 +224,10 @@ def _success(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     }
     if operation.status == 204:
         return response
-    properties = {"data": schemas[operation.returns]}
+    data = schemas[operation.returns]
+    if operation.takes_imagined_ids:
+        data = {"anyOf": [data, IMAGINED]}
+    properties = {"data": data}
     required = ["data"]
     if operation.paged:
         properties["pagination"] = {"$ref": "#/components/schemas/Pagination"}

@@ -24,6 +24,7 @@ from tokportal_server.http.answers import Answer, Rendered
 from tokportal_server.http.body import read_json
 from tokportal_server.http.call import Call, Effect
 from tokportal_server.http.errors import ValidationError
+from tokportal_server.http.imagined import ImaginedError, empty_shape
 from tokportal_server.http.multipart import boundary_of, receive
 from tokportal_server.http.registry import Operation
 from tokportal_server.http.validation import (
@@ -135,11 +136,20 @@ class Pipeline:
                 arguments = self._arguments(request, raw)
                 if dry_run:
                     balance = await self.ports.balance(conn, caller.workspace_id, caller.now)
-                answer: Answer = await self.operation.handler(call, **arguments)
+                answer = await self._answer(call, arguments)
                 rendered = answers.render(answer)
                 if keyed is not None:
                     await idempotency.store(conn, keyed, rendered)
             return answers.render_dry_run(answer, balance=balance) if dry_run else rendered
+
+    async def _answer(self, call: Call, arguments: dict[str, Any]) -> Answer:
+        operation = self.operation
+        try:
+            answer: Answer = await operation.handler(call, **arguments)
+        except ImaginedError:
+            moved = await operation.price(call, **arguments) if operation.price else None
+            return Answer(empty_shape(operation.returns), status=operation.status, credits=moved)
+        return answer
 
     # Effects outside the database first, then one transaction that records them.
 

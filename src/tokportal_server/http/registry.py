@@ -12,13 +12,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_type_hints
 
-from tokportal_server.http.errors import NotImplementedYetError
+from tokportal_server.http.answers import CreditsMoved
+from tokportal_server.http.errors import DryRunIdError, NotImplementedYetError
 from tokportal_server.lib.errors import ApiError
 
 BASE_PATH = "/api/ext"
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Any]]
+Price = Callable[..., Awaitable[CreditsMoved]]
 Errors = tuple[type[ApiError], ...]
 IdempotencyPolicy = Literal["none", "standard", "sealed"]
 
@@ -36,6 +38,8 @@ class Operation:
     """One operation: where it is, what it takes, what it gives, how it can refuse.
 
     ``effects`` marks one that works outside the database first and returns an ``Effect``.
+    ``price`` takes what the handler takes, and says what the request alone tells of its cost: for
+    a dry run about a thing that another dry run imagined.
     """
 
     operation_id: str
@@ -58,6 +62,7 @@ class Operation:
     siblings: Any = None
     idempotency: IdempotencyPolicy = "standard"
     effects: bool = False
+    price: Price | None = None
     base_path: str = BASE_PATH
     built: bool = True
 
@@ -65,6 +70,12 @@ class Operation:
     def beyond_reference(self) -> bool:
         """Whether this is an addition of ours, under a base path of its own."""
         return self.base_path != BASE_PATH
+
+    @property
+    def takes_imagined_ids(self) -> bool:
+        """Whether a dry run of it may name what another dry run imagined, and is given a shape."""
+        named = "{" in self.path or DryRunIdError in self.errors
+        return self.mutating and self.built and not self.effects and named
 
     @property
     def mutating(self) -> bool:

@@ -13,6 +13,8 @@ from typing import Protocol
 
 import structlog
 
+from tokportal_server.lib.db import UNAVAILABLE, ServiceUnavailableError
+
 log = structlog.get_logger(__name__)
 
 _SHORTEST = 0.02
@@ -39,6 +41,9 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             done = await loop.run_once()
+        except (*UNAVAILABLE, ServiceUnavailableError) as error:
+            log.warning("loop_waits_for_the_database", loop=loop.name, error=str(error))
+            done, rest = 0, _LONGEST
         except Exception:
             # A loop never ends by an error: what failed stays claimable, and the log says why.
             log.exception("loop_failed", loop=loop.name)

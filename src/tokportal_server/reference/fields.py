@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tokportal_server.http.openapi import IMAGINED
 from tokportal_server.lib.clock import Timestamp
 
 Schema = Mapping[str, Any]
@@ -117,9 +118,10 @@ class Schemas:
         if "$ref" in schema:
             return self._plain(self._components[schema["$ref"].rpartition("/")[2]])
         options = schema.get("anyOf", ())
-        given = [option for option in options if option.get("type") != "null"]
+        # A dry run's empty shape is explained once, not at every operation.
+        given = [o for o in options if o.get("type") != "null" and o != IMAGINED]
         if len(given) == 1:
-            return self._plain(given[0])[0], len(options) > 1
+            return self._plain(given[0])[0], {"type": "null"} in options
         return schema, False
 
     def _limits(self, plain: Schema, schema: Schema) -> Iterator[str]:

@@ -31,6 +31,14 @@ def options_of(content: SlotContent) -> list[str]:
     return [name for name, used in wanted.items() if used]
 
 
+async def price_options(tx: UnitOfWork, names: Sequence[str]) -> CreditsMoved:
+    """Say what ``names`` cost a slot that has none of them; nothing is bought."""
+    prices = await current_prices(tx.conn, tx.workspace_id)
+    breakdown: dict[str, int] = {name: getattr(prices, name) for name in names}
+    remaining = await ledger.spendable(tx.conn, tx.workspace_id, tx.now)
+    return CreditsMoved(sum(breakdown.values()), remaining, breakdown)
+
+
 async def buy_options(
     tx: UnitOfWork, slot: Row, names: Sequence[str], actor: Actor
 ) -> CreditsMoved:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tokportal_server.credits.ledger import InsufficientCreditsError
-from tokportal_server.http.answers import Answer
+from tokportal_server.http.answers import Answer, CreditsMoved
 from tokportal_server.http.call import Call
 from tokportal_server.http.errors import OptionNotOfferedError
 from tokportal_server.http.registry import Router
@@ -33,6 +33,7 @@ from tokportal_server.videos.errors import (
 from tokportal_server.videos.operations.configure_slot import configure_slot
 from tokportal_server.videos.operations.finalize_slot import finalize_slot
 from tokportal_server.videos.operations.publish_slot import publish_slot
+from tokportal_server.videos.options import options_of, price_options
 from tokportal_server.videos.publishing import MediaFailedError, Published, StaleDates
 from tokportal_server.videos.wire import ConfigureVideoRequest, Slot
 
@@ -106,6 +107,10 @@ async def get_bundle_video(call: Call) -> Answer:
     return Answer(slot)
 
 
+async def _price_configuration(call: Call, body: ConfigureVideoRequest) -> CreditsMoved:
+    return await price_options(call.tx, options_of(body))
+
+
 @router.operation(
     "PUT",
     "/bundles/{id}/videos/{position}",
@@ -123,6 +128,7 @@ async def get_bundle_video(call: Call) -> Answer:
         InsufficientCreditsError,
     ),
     moves_credits=True,
+    price=_price_configuration,
 )
 async def configure_bundle_video(call: Call, body: ConfigureVideoRequest) -> Answer:
     """Replace what the slot holds. Paid options are charged the first time that they are used."""
