@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -216,12 +217,12 @@ async def test_no_partition_of_the_journal_lets_a_row_be_changed(conn: Connectio
 
 
 async def test_housekeeping_makes_the_months_ahead_for_every_such_table(
-    database: Database, conn: Connection
+    database: Database, conn: Connection, tmp_path: Path
 ) -> None:
     for row in await conn.fetch(PARTITIONS):
         if row["bound"] != "DEFAULT":
             await conn.execute(f"DROP TABLE {row['child']}")
-    await Housekeeping(database).run_once()
+    await Housekeeping(database, tmp_path).run_once()
     rows = await conn.fetch(PARTITIONS)
     assert len(rows) == 5 * len(BY_MONTH)
 
@@ -239,20 +240,3 @@ async def test_two_workers_make_the_same_partitions_without_an_error(
             while not await conn.fetchval(WAITING):  # noqa: ASYNC110 - no event comes from there
                 await asyncio.sleep(0)
         assert await second == 0
-
-
-async def test_housekeeping_deletes_the_answers_whose_time_is_over(
-    database: Database, conn: Connection
-) -> None:
-    await conn.execute("INSERT INTO people (email, name) VALUES ('x', 'x')")
-    workspace = await conn.fetchval("INSERT INTO workspaces (name) VALUES ('x') RETURNING id")
-    await conn.execute(
-        "INSERT INTO idempotency_keys (workspace_id, key, fingerprint, expires_at)"
-        " SELECT $1, n::text, '', now() + make_interval(hours => n) FROM generate_series(-3, 3) n"
-        " WHERE n <> 0",
-        workspace,
-    )
-    housekeeping = Housekeeping(database)
-    assert await housekeeping.run_once() == 3
-    kept = await conn.fetch("SELECT key FROM idempotency_keys ORDER BY key")
-    assert [row["key"] for row in kept] == ["1", "2", "3"]

@@ -10,6 +10,7 @@ class AccountIdNotAllowedError(ApiError):
 
     code = "ACCOUNT_ID_NOT_ALLOWED"
     status = 400
+    remedy = "You: leave `account_id` out, or order `videos_only`."
 
 
 class CountryNotEnabledError(ApiError):
@@ -17,6 +18,7 @@ class CountryNotEnabledError(ApiError):
 
     code = "COUNTRY_NOT_ENABLED"
     status = 400
+    remedy = "You: take a country that `GET /countries` shows open; the operator can open this one."
 
 
 class DuplicateAccountBundleError(ApiError):
@@ -24,6 +26,10 @@ class DuplicateAccountBundleError(ApiError):
 
     code = "DUPLICATE_ACCOUNT_BUNDLE"
     status = 409
+    remedy = (
+        "You: go on with the bundle in `details.existing_bundle_id` (`GET /bundles/{id}`), or"
+        " send another `external_ref`."
+    )
 
 
 class CreateRateLimitError(ApiError):
@@ -31,3 +37,4 @@ class CreateRateLimitError(ApiError):
 
     code = "CREATE_RATE_LIMIT_EXCEEDED"
     status = 429
+    remedy = "Nobody: wait for the seconds in `Retry-After`; the operator can raise the limit."

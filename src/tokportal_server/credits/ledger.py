@@ -27,6 +27,7 @@ class InsufficientCreditsError(ApiError):
 
     code = "INSUFFICIENT_CREDITS"
     status = 402
+    remedy = "The operator: grant the credits in `details.missing`. Then send the same request."
 
 
 @dataclass(frozen=True, slots=True)

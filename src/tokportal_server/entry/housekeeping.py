@@ -1,8 +1,10 @@
-"""Everything that grows has an end: partitions made ahead, answers past their time deleted."""
+"""Everything that grows has an end: months made ahead, and what is past its time deleted."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
 
 from tokportal_server.lib.db import Database
 
@@ -18,6 +20,8 @@ DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
 )
 """
 _EVERY_SECONDS = 60.0
+# No upload or download takes this long; a file this old was left by a process that was killed.
+_ABANDONED_SECONDS = 24 * 3600.0
 
 
 class Housekeeping:
@@ -25,12 +29,13 @@ class Housekeeping:
 
     name = "housekeeping"
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, incoming: Path) -> None:
         self._database = database
+        self._incoming = incoming
         self._next = 0.0
 
     async def run_once(self) -> int:
-        """Once a minute: make the next months' partitions, delete expired answers."""
+        """Once a minute: make the next months' partitions, delete expired answers and files."""
         now = asyncio.get_running_loop().time()
         if now < self._next:
             return 0
@@ -38,6 +43,16 @@ class Housekeeping:
             await conn.fetchval(MAKE_PARTITIONS)
             result = await conn.execute(PURGE_ANSWERS)
         purged = int(result.removeprefix("DELETE "))
+        purged += await asyncio.to_thread(sweep, self._incoming)
         # A full batch means that there is more.
         self._next = now if purged else now + _EVERY_SECONDS
         return purged
+
+
+def sweep(directory: Path) -> int:
+    """Delete files that nobody has written to for a day; give how many there were."""
+    limit = time.time() - _ABANDONED_SECONDS
+    abandoned = [path for path in directory.glob("*") if path.stat().st_mtime < limit]
+    for path in abandoned:
+        path.unlink(missing_ok=True)
+    return len(abandoned)

@@ -43,7 +43,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event | None = None) -> N
             Dispatcher(ports),
             deliverer,
             SimulatedManagers(ports),
-            Housekeeping(ports.database),
+            Housekeeping(ports.database, settings.incoming),
         ]
         runner = job_runner(ports, rules)
         async with asyncio.TaskGroup() as group:

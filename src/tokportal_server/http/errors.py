@@ -10,6 +10,7 @@ class NotFoundError(ApiError):
 
     code = "NOT_FOUND"
     status = 404
+    remedy = "You: correct the path; `GET /api/ext/openapi.json` lists those there are."
 
 
 class MethodNotAllowedError(ApiError):
@@ -17,6 +18,7 @@ class MethodNotAllowedError(ApiError):
 
     code = "METHOD_NOT_ALLOWED"
     status = 405
+    remedy = "You: use a method that the `Allow` header names."
 
 
 class FeatureNotOfferedError(ApiError):
@@ -24,6 +26,7 @@ class FeatureNotOfferedError(ApiError):
 
     code = "FEATURE_NOT_OFFERED"
     status = 404
+    remedy = "Nobody: this server follows the reference, which does not have it."
 
 
 class NotImplementedYetError(ApiError):
@@ -31,6 +34,7 @@ class NotImplementedYetError(ApiError):
 
     code = "NOT_IMPLEMENTED"
     status = 501
+    remedy = "Nobody: a later release will have the operation."
 
 
 class MissingKeyError(ApiError):
@@ -38,6 +42,7 @@ class MissingKeyError(ApiError):
 
     code = "AUTH_MISSING_KEY"
     status = 401
+    remedy = "You: send your key in the header `X-API-Key`."
 
 
 class InvalidKeyError(ApiError):
@@ -45,6 +50,7 @@ class InvalidKeyError(ApiError):
 
     code = "AUTH_INVALID_KEY"
     status = 401
+    remedy = "You: send the whole key, `sk_` and 64 hexadecimal digits, to the server that made it."
 
 
 class RevokedKeyError(ApiError):
@@ -52,6 +58,10 @@ class RevokedKeyError(ApiError):
 
     code = "AUTH_REVOKED_KEY"
     status = 401
+    remedy = (
+        "The operator: make a new key (`tokportal-server key create`); a revoked one never"
+        " comes back."
+    )
 
 
 class ExpiredKeyError(ApiError):
@@ -59,6 +69,10 @@ class ExpiredKeyError(ApiError):
 
     code = "AUTH_EXPIRED_KEY"
     status = 401
+    remedy = (
+        "The operator: give the key a later expiry (`tokportal-server key edit`), or make a new"
+        " one."
+    )
 
 
 class RateLimitExceededError(ApiError):
@@ -66,6 +80,9 @@ class RateLimitExceededError(ApiError):
 
     code = "RATE_LIMIT_EXCEEDED"
     status = 429
+    remedy = (
+        "Nobody: wait for the seconds in `Retry-After`; the operator can widen the key's bucket."
+    )
 
 
 class InsufficientScopeError(ApiError):
@@ -73,6 +90,10 @@ class InsufficientScopeError(ApiError):
 
     code = "AUTH_INSUFFICIENT_SCOPE"
     status = 403
+    remedy = (
+        "You: use a key whose scope has the method; the operator can widen this one's"
+        " (`tokportal-server key edit`)."
+    )
 
 
 class UnsupportedContentTypeError(ApiError):
@@ -80,6 +101,7 @@ class UnsupportedContentTypeError(ApiError):
 
     code = "UNSUPPORTED_CONTENT_TYPE"
     status = 415
+    remedy = "You: send the content type that the operation takes, as the message says."
 
 
 class BodyTooLargeError(ApiError):
@@ -87,6 +109,7 @@ class BodyTooLargeError(ApiError):
 
     code = "BODY_TOO_LARGE"
     status = 413
+    remedy = "You: send a smaller body; files go to the upload operations."
 
 
 class BodyTimeoutError(ApiError):
@@ -94,6 +117,7 @@ class BodyTimeoutError(ApiError):
 
     code = "BODY_TIMEOUT"
     status = 408
+    remedy = "You: send the body again without a pause."
 
 
 class MalformedJsonError(ApiError):
@@ -101,6 +125,7 @@ class MalformedJsonError(ApiError):
 
     code = "MALFORMED_JSON"
     status = 400
+    remedy = "You: send valid JSON in UTF-8; the message says where reading stopped."
 
 
 class MalformedMultipartError(ApiError):
@@ -108,6 +133,9 @@ class MalformedMultipartError(ApiError):
 
     code = "MALFORMED_MULTIPART"
     status = 400
+    remedy = (
+        "You: send `multipart/form-data` as a client library builds it, with one part named `file`."
+    )
 
 
 class ValidationError(ApiError):
@@ -115,6 +143,7 @@ class ValidationError(ApiError):
 
     code = "VALIDATION_ERROR"
     status = 400
+    remedy = "You: correct every field that `details.errors` lists."
 
 
 class UnknownFieldError(ApiError):
@@ -122,6 +151,7 @@ class UnknownFieldError(ApiError):
 
     code = "UNKNOWN_FIELD"
     status = 400
+    remedy = "You: leave out or rename the fields that `details.fields` lists."
 
 
 class OptionNotOfferedError(ApiError):
@@ -129,6 +159,7 @@ class OptionNotOfferedError(ApiError):
 
     code = "OPTION_NOT_OFFERED"
     status = 400
+    remedy = "You: leave the option out; nobody can turn it on here."
 
 
 class UnknownParameterError(ApiError):
@@ -136,6 +167,7 @@ class UnknownParameterError(ApiError):
 
     code = "UNKNOWN_PARAMETER"
     status = 400
+    remedy = "You: leave out or rename the parameters that `details.parameters` lists."
 
 
 class DryRunIdError(ApiError):
@@ -143,6 +175,7 @@ class DryRunIdError(ApiError):
 
     code = "DRY_RUN_ID_IN_LIVE_REQUEST"
     status = 400
+    remedy = "You: make the live call first, and use the id that it answers."
 
 
 class InvalidIdempotencyKeyError(ApiError):
@@ -150,6 +183,7 @@ class InvalidIdempotencyKeyError(ApiError):
 
     code = "IDEMPOTENCY_KEY_INVALID"
     status = 400
+    remedy = "You: send 1 to 255 printable ASCII characters, such as a UUID."
 
 
 class IdempotencyKeyReusedError(ApiError):
@@ -157,6 +191,9 @@ class IdempotencyKeyReusedError(ApiError):
 
     code = "IDEMPOTENCY_KEY_REUSED"
     status = 422
+    remedy = (
+        "You: take a new `Idempotency-Key` for a new request, or repeat the first request exactly."
+    )
 
 
 class IdempotencyInProgressError(ApiError):
@@ -164,6 +201,7 @@ class IdempotencyInProgressError(ApiError):
 
     code = "IDEMPOTENCY_IN_PROGRESS"
     status = 409
+    remedy = "Nobody: wait for the seconds in `Retry-After`, and send the same request again."
 
 
 class InternalError(ApiError):
@@ -171,3 +209,6 @@ class InternalError(ApiError):
 
     code = "INTERNAL_ERROR"
     status = 500
+    remedy = (
+        "The operator: find the request id in the log. Nothing was changed, so you may try again."
+    )

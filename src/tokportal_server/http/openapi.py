@@ -57,7 +57,12 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in ordered)],
         "paths": dict(paths),
         "components": {
-            "schemas": {"Error": ERROR_SCHEMA, "Pagination": PAGINATION_SCHEMA, "Imagined": IMAGINED_SCHEMA, **components},
+            "schemas": {
+                "Error": ERROR_SCHEMA,
+                "Pagination": PAGINATION_SCHEMA,
+                "Imagined": IMAGINED_SCHEMA,
+                **components,
+            },
             "headers": COMMON_HEADERS | RATE_HEADERS,
             "parameters": REQUEST_HEADERS,
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},

@@ -161,7 +161,7 @@ class Pipeline:
         async with receive(
             request.stream(),
             boundary_of(headers.get(b"content-type", b"").decode("latin-1")),
-            directory=self.ports.settings.home / "incoming",
+            directory=self.ports.settings.incoming,
             max_bytes=self.form_limits.max_bytes,
             too_large=self.form_limits.too_large,
         ) as upload:

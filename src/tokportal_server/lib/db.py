@@ -44,6 +44,9 @@ class ServiceUnavailableError(ApiError):
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
+    remedy = (
+        "Nobody: send the same request again after `Retry-After`. If it lasts, tell the operator."
+    )
 
 
 def unavailable(reason: str) -> ServiceUnavailableError:

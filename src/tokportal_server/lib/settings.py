@@ -237,6 +237,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         values.setdefault("home", default_home(environ, root=os.geteuid() == 0))
         return cls(**values)
 
+    @property
+    def incoming(self) -> Path:
+        """The directory of files on their way in; what is in it may go when its call has ended."""
+        return self.home / "incoming"
+
     def origin(self) -> str:
         """Give the server's address as callers see it, without a slash at its end."""
         if self.public_url is not None:

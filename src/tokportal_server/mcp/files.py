@@ -151,7 +151,7 @@ class FetchedFiles:
         check_scope(caller, "POST")
 
     def _directory(self) -> Path:
-        directory = self._ports.settings.home / "incoming"
+        directory = self._ports.settings.incoming
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return directory
 

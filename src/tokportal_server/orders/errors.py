@@ -13,6 +13,10 @@ class BundleNotFoundError(ApiError):
 
     code = "BUNDLE_NOT_FOUND"
     status = 404
+    remedy = (
+        "You: take the id from `GET /bundles`; another workspace's bundles do not exist for"
+        " your key."
+    )
 
 
 class ListingNotFoundError(ApiError):
@@ -20,6 +24,9 @@ class ListingNotFoundError(ApiError):
 
     code = "ACCOUNT_NOT_FOUND"
     status = 404
+    remedy = (
+        "You: call `GET /accounts/{id}` for the account that the bundle posts on; it sets none up."
+    )
 
 
 class VideoNotFoundError(ApiError):
@@ -27,6 +34,7 @@ class VideoNotFoundError(ApiError):
 
     code = "VIDEO_NOT_FOUND"
     status = 404
+    remedy = "You: take a position that `GET /bundles/{id}/videos` lists."
 
 
 class SavedAccountNotFoundError(ApiError):
@@ -34,6 +42,7 @@ class SavedAccountNotFoundError(ApiError):
 
     code = "SAVED_ACCOUNT_NOT_FOUND"
     status = 404
+    remedy = "You: take the id from `GET /accounts`; an account is there from its review on."
 
 
 class SavedAccountUnavailableError(ApiError):
@@ -41,6 +50,10 @@ class SavedAccountUnavailableError(ApiError):
 
     code = "SAVED_ACCOUNT_UNAVAILABLE"
     status = 409
+    remedy = (
+        "You: take another account of `GET /accounts`, or wait for its delivery if"
+        " `details.reason` is `not_delivered`."
+    )
 
 
 class BundleStatusError(ApiError):
@@ -48,6 +61,7 @@ class BundleStatusError(ApiError):
 
     code = "BUNDLE_INVALID_STATUS"
     status = 409
+    remedy = "You: read `GET /bundles/{id}`, and call this in a status that the message names."
 
 
 class AccountStatusError(ApiError):
@@ -55,6 +69,10 @@ class AccountStatusError(ApiError):
 
     code = "ACCOUNT_INVALID_STATUS"
     status = 409
+    remedy = (
+        "You: read `GET /bundles/{id}/account`. While the manager is at work, wait for"
+        " `account.in_review`."
+    )
 
 
 class VideoStatusError(ApiError):
@@ -62,6 +80,10 @@ class VideoStatusError(ApiError):
 
     code = "VIDEO_INVALID_STATUS"
     status = 409
+    remedy = (
+        "You: read the slot. What is published cannot be configured until it is unscheduled or"
+        " sent back."
+    )
 
 
 class SlotTransitionError(ApiError):
@@ -69,6 +91,10 @@ class SlotTransitionError(ApiError):
 
     code = "INVALID_STATUS_TRANSITION"
     status = 409
+    remedy = (
+        "You: read the slot and call this in a status of `details.allowed_from`; some of them"
+        " only its manager brings about."
+    )
 
 
 def bundle_not_found(bundle_id: object) -> BundleNotFoundError:

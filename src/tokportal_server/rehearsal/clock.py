@@ -49,6 +49,10 @@ class NotARehearsalError(ApiError):
 
     code = "NOT_A_REHEARSAL"
     status = 403
+    remedy = (
+        "You: use a key of a rehearsal; the operator makes one with `tokportal-server workspace"
+        " create --rehearsal`."
+    )
 
 
 async def require_rehearsal(conn: Connection, workspace_id: UUID) -> None:

@@ -130,7 +130,7 @@ class MediaFetcher:
         is_video = claim.kind == "video"
         ingest = ingest_video if is_video else ingest_image
         max_bytes = self._limits.video_max_bytes if is_video else self._limits.image_max_bytes
-        async with _scratch_file(self._ports.settings.home / "incoming") as path:
+        async with _scratch_file(self._ports.settings.incoming) as path:
             url = await self._download(claim.source_url, path, max_bytes)
             media = await ingest(
                 path,

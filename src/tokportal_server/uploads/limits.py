@@ -44,6 +44,7 @@ class FileTooLargeError(ApiError):
 
     code = "FILE_TOO_LARGE"
     status = 400
+    remedy = "You: send a smaller file; the message gives the limit."
 
 
 class UnsupportedMediaTypeError(ApiError):
@@ -51,6 +52,7 @@ class UnsupportedMediaTypeError(ApiError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 400
+    remedy = "You: convert the file to a type that the message names."
 
 
 class MediaUnreadableError(ApiError):
@@ -58,6 +60,7 @@ class MediaUnreadableError(ApiError):
 
     code = "MEDIA_UNREADABLE"
     status = 400
+    remedy = "You: check that the file plays or opens, and export it again."
 
 
 class ImageTooLargeError(ApiError):
@@ -65,6 +68,7 @@ class ImageTooLargeError(ApiError):
 
     code = "IMAGE_TOO_LARGE"
     status = 400
+    remedy = "You: scale the image down; the message gives the limit."
 
 
 class VideoTooLongError(ApiError):
@@ -72,6 +76,7 @@ class VideoTooLongError(ApiError):
 
     code = "VIDEO_TOO_LONG"
     status = 400
+    remedy = "You: shorten the video; the message gives the limit."
 
 
 def file_too_large(limit_bytes: int, size_bytes: int | None = None) -> FileTooLargeError:

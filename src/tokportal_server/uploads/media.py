@@ -71,6 +71,10 @@ class MediaNotFoundError(ApiError):
 
     code = "MEDIA_NOT_FOUND"
     status = 400
+    remedy = (
+        "You: upload the file (`POST /upload/video/direct` or `/upload/image/direct`), and send"
+        " the `storage_path` of the answer."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,9 @@ class DecodersBusyError(ApiError):
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
+    remedy = (
+        "Nobody: send the same request again after `Retry-After`. If it lasts, tell the operator."
+    )
 
 
 class _Refusal(msgspec.Struct):

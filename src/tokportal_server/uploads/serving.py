@@ -51,6 +51,7 @@ class RangeNotSatisfiableError(ApiError):
 
     code = "RANGE_NOT_SATISFIABLE"
     status = 416
+    remedy = "You: ask for a range inside the length that `Content-Range` gives."
 
 
 def media_routes(ports: Ports) -> list[HTTPRouteHandler]:

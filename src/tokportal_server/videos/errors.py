@@ -10,6 +10,7 @@ class InvalidDateError(ApiError):
 
     code = "INVALID_DATE"
     status = 400
+    remedy = "You: send a date from `details.earliest_allowed` on."
 
 
 class VideosPerDayError(ApiError):
@@ -17,6 +18,7 @@ class VideosPerDayError(ApiError):
 
     code = "VIDEOS_PER_DAY_EXCEEDED"
     status = 400
+    remedy = "You: choose another day for the slot; `GET /bundles/{id}/videos` shows those taken."
 
 
 class NoEditSlotsError(ApiError):
@@ -24,6 +26,10 @@ class NoEditSlotsError(ApiError):
 
     code = "NO_EDIT_SLOTS"
     status = 400
+    remedy = (
+        "You: leave `editing_instructions` out, or free an edit slot by configuring another"
+        " slot without them."
+    )
 
 
 class StaleDatesError(ApiError):
@@ -31,3 +37,7 @@ class StaleDatesError(ApiError):
 
     code = "STALE_DATES"
     status = 409
+    remedy = (
+        "You: configure the slots with new dates, or leave `X-TokPortal-Stale-Dates: reject`"
+        " out to have them moved."
+    )

@@ -39,6 +39,10 @@ class MediaFailedError(ApiError):
 
     code = "MEDIA_FAILED"
     status = 409
+    remedy = (
+        "You: configure the slot again with media that can be fetched; `media_error` of the"
+        " slot says what failed."
+    )
 
 
 class AdjustedVideo(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ class WebhookEndpointNotFoundError(ApiError):
 
     code = "WEBHOOK_ENDPOINT_NOT_FOUND"
     status = 404
+    remedy = "You: take the id from `GET /webhooks`."
 
 
 class WebhookEndpointExistsError(ApiError):
@@ -19,6 +20,9 @@ class WebhookEndpointExistsError(ApiError):
 
     code = "WEBHOOK_ENDPOINT_EXISTS"
     status = 409
+    remedy = (
+        "You: change the endpoint that has the URL (`PATCH /webhooks/{id}`), or send another URL."
+    )
 
 
 def endpoint_not_found(endpoint_id: UUID) -> WebhookEndpointNotFoundError:

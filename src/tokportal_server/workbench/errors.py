@@ -10,6 +10,7 @@ class NotClaimableError(ApiError):
 
     code = "BUNDLE_NOT_CLAIMABLE"
     status = 409
+    remedy = "The manager: claim another order of the list, which shows only those open to them."
 
 
 class ClaimNotYoursError(ApiError):
@@ -17,6 +18,7 @@ class ClaimNotYoursError(ApiError):
 
     code = "CLAIM_NOT_YOURS"
     status = 403
+    remedy = "The manager: work on an order of your own; this one was released, or went to another."
 
 
 class WindowNotOpenError(ApiError):
@@ -24,3 +26,4 @@ class WindowNotOpenError(ApiError):
 
     code = "WINDOW_NOT_OPEN"
     status = 409
+    remedy = "Nobody: the manager posts it when its window opens, as the message says."

@@ -40,6 +40,7 @@ class AlreadyPublishedError(ApiError):
 
     code = "BUNDLE_ALREADY_PUBLISHED"
     status = 409
+    remedy = "You: nothing is left to do; `GET /bundles/{id}` shows how far it is."
 
 
 class PublishingPausedError(ApiError):
@@ -47,6 +48,7 @@ class PublishingPausedError(ApiError):
 
     code = "PUBLISHING_PAUSED"
     status = 409
+    remedy = "The operator: allow publishing again. Then send the same request."
 
 
 class AccountNotConfiguredError(ApiError):
@@ -54,6 +56,7 @@ class AccountNotConfiguredError(ApiError):
 
     code = "ACCOUNT_NOT_CONFIGURED"
     status = 409
+    remedy = "You: configure the profile with `PUT /bundles/{id}/account`, then publish."
 
 
 class AccountMissingFieldsError(ApiError):
@@ -61,6 +64,10 @@ class AccountMissingFieldsError(ApiError):
 
     code = "ACCOUNT_MISSING_FIELDS"
     status = 409
+    remedy = (
+        "You: add the fields with `PUT /bundles/{id}/account`; `GET /bundles/{id}/publish-"
+        "readiness` lists them."
+    )
 
 
 class NoVideosConfiguredError(ApiError):
@@ -68,6 +75,7 @@ class NoVideosConfiguredError(ApiError):
 
     code = "NO_VIDEOS_CONFIGURED"
     status = 409
+    remedy = "You: configure a slot with `PUT /bundles/{id}/videos/{position}`, then publish."
 
 
 BLOCKERS: dict[str, type[ApiError]] = {
