@@ -20,6 +20,7 @@ from tokportal_server.lib.db import (
     Database,
     ServiceUnavailableError,
     existing,
+    is_lost,
     prepare_connection,
 )
 from tokportal_server.lib.settings import Settings
@@ -60,8 +61,43 @@ async def test_a_lost_connection_is_replaced(small: Database, conn: Connection) 
         await conn.fetchval("SELECT pg_terminate_backend($1)", backend)
         with pytest.raises(UNAVAILABLE):
             await lent.fetchval("SELECT 1")
+        assert is_lost(lent)
     async with small.connection() as lent:
         assert await lent.fetchval("SELECT pg_backend_pid()") != backend
+
+
+async def test_using_a_connection_that_was_lost_is_the_servers_fault(
+    small: Database, conn: Connection
+) -> None:
+    with pytest.raises(ServiceUnavailableError, match="does not answer"):
+        async with small.connection() as lent:
+            backend = await lent.fetchval("SELECT pg_backend_pid()")
+            await conn.fetchval("SELECT pg_terminate_backend($1)", backend)
+            with pytest.raises(UNAVAILABLE):
+                await lent.fetchval("SELECT 1")
+            await lent.fetchval("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments"), [("SELECT $1::int", (1, 2)), ("SELECT $1::int", ("one",))]
+)
+async def test_a_misuse_of_a_connection_is_a_bug_and_not_an_outage(
+    small: Database, statement: str, arguments: tuple[object, ...]
+) -> None:
+    with pytest.raises((asyncpg.InterfaceError, asyncpg.DataError)) as mistake:
+        async with small.connection() as lent:
+            await lent.fetchval(statement, *arguments)
+    assert not isinstance(mistake.value, UNAVAILABLE)
+
+
+async def test_what_the_database_gave_up_may_be_tried_again(small: Database) -> None:
+    async with small.connection() as lent:
+        with pytest.raises(asyncpg.QueryCanceledError) as given_up:
+            async with lent.transaction():
+                await lent.execute("SET LOCAL statement_timeout = '10ms'")
+                await lent.execute("SELECT pg_sleep(20)")
+        assert not is_lost(lent)
+    assert isinstance(given_up.value, UNAVAILABLE)
 
 
 @pytest.mark.filterwarnings("ignore:Resetting connection")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag
@@ -8,6 +9,7 @@ from urllib.parse import urldefrag
 import pytest
 
 from tokportal_server.entry.operations import NOT_BUILT, all_operations
+from tokportal_server.lib.errors import error_classes
 from tokportal_server.lib.resources import contract_file
 from tokportal_server.reference.examples import Example, ExampleError, Examples, load_examples
 from tokportal_server.reference.export import export_site
@@ -171,6 +173,32 @@ def test_the_page_of_errors_says_who_puts_each_right(site: Site) -> None:
     page = Page(text_of(site, "errors"))
     assert set(site.reference.refusals) <= set(page.ids)
     assert text_of(site, "errors").count('class="remedy"') == len(site.reference.refusals)
+
+
+def test_every_code_has_a_remedy_that_says_who_and_how() -> None:
+    declared = [error for error in error_classes() if error.__module__.startswith("tokportal")]
+    assert len(declared) > 50
+    wrong = {
+        error.code: error.__dict__.get("remedy")
+        for error in declared
+        if not re.fullmatch(
+            r"(You|The manager|The operator|Nobody): [^|\n]{10,}\.",
+            error.__dict__.get("remedy", ""),
+        )
+    }
+    assert wrong == {}
+
+
+def test_every_call_that_a_remedy_names_exists() -> None:
+    calls = {f"{op.method} {op.path}" for op in all_operations()}
+    named = {
+        call
+        for error in error_classes()
+        if error.__module__.startswith("tokportal")
+        for call in re.findall(r"`((?:GET|PUT|POST|PATCH|DELETE) [^` ]+)`", error.remedy)
+    }
+    assert len(named) > 10
+    assert named - calls == {"GET /api/ext/openapi.json"}
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown"])

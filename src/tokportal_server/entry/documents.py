@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tokportal_server.entry.operations import all_operations
-from tokportal_server.http.openapi import declared_errors, document
+from tokportal_server.http.openapi import document
 from tokportal_server.http.system import encode_document
 from tokportal_server.lib.settings import settings_table
 from tokportal_server.orders.states import MACHINES
+from tokportal_server.reference.examples import load_examples
 from tokportal_server.reference.export import export_site
+from tokportal_server.reference.model import build_reference
 from tokportal_server.reference.site import build_site, postman_json, served
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,11 +91,12 @@ def _states() -> str:
 
 
 def _errors() -> str:
-    """List every code with its status and what it means, from the operations that declare it."""
-    known = {
-        error.code: (error.status, (error.__doc__ or "").strip().splitlines()[0])
-        for operation in all_operations()
-        for error in declared_errors(operation)
-    }
-    rows = [f"| `{code}` | {status} | {what} |" for code, (status, what) in sorted(known.items())]
-    return "\n".join(["| code | status | meaning |", "|---|---|---|", *rows])
+    """List every code that an operation declares: its status, its meaning, who mends it and how."""
+    refusals = build_reference(all_operations(), load_examples()).refusals
+    rows = [
+        f"| `{r.code}` | {r.status} | {r.meaning.replace('``', '`')} | {r.remedy} |"
+        for r in refusals.values()
+    ]
+    return "\n".join(
+        ["| code | status | meaning | who can mend it, and how |", "|" + "---|" * 4, *rows]
+    )

@@ -24,19 +24,21 @@ else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
-# What asyncpg raises when the server is away, going away, or full.
+# What a statement raises when the server is away, going away, full, or gave this one up.
 UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     # What a statement gets between the server's farewell and the end of the connection.
     asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.QueryCanceledError,
     ConnectionError,
-    FileNotFoundError,
 )
+# Connecting can fail in more ways: a closing pool, a socket that is not there.
+_CANNOT_CONNECT = (*UNAVAILABLE, asyncpg.InterfaceError, FileNotFoundError)
 
 
 class ServiceUnavailableError(ApiError):
@@ -86,6 +88,15 @@ async def _keep_session_state(_: Connection) -> None:
     return
 
 
+def is_lost(connection: Connection) -> bool:
+    """Say whether a lent connection has ended."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        # The pool has taken it back before its borrower returned it, which it does at its end.
+        return True
+
+
 class Database:
     """A pool of connections. Use :meth:`open`, and :meth:`close` at the end."""
 
@@ -125,15 +136,21 @@ class Database:
         """Lend one connection.
 
         Raises:
-            ServiceUnavailableError: none was free within two seconds, or the server is away.
+            ServiceUnavailableError: none was free within two seconds, the server is away, or the
+                connection was lost.
         """
         try:
             connection = await self._pool.acquire(timeout=self._acquire_seconds)
         except TimeoutError:
             raise unavailable("every database connection is busy") from None
-        except UNAVAILABLE:
+        except _CANNOT_CONNECT:
             raise unavailable("the database does not answer") from None
         try:
             yield connection
+        except asyncpg.InterfaceError as error:
+            # Also what a misuse of asyncpg raises, and that is a mistake of ours.
+            if is_lost(connection):
+                raise unavailable("the database does not answer") from error
+            raise
         finally:
             await self._pool.release(connection)

@@ -20,10 +20,14 @@ class ApiError(Exception):
     ``message`` names the field, the value and the way out; ``details`` is a JSON object.
     ``retry_after`` (whole seconds, at least 1) becomes both the ``Retry-After`` header and
     ``details.retry_after_seconds``.
+
+    ``remedy`` is for the reference: who can put it right (you, the manager, the operator, nobody),
+    a colon, and what they do or call. Markdown on one line.
     """
 
     code: ClassVar[str]
     status: ClassVar[int]
+    remedy: ClassVar[str]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

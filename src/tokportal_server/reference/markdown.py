@@ -93,7 +93,7 @@ def _fields(fields: Iterable[Field], *, required: bool) -> str:
 
 def _refusals(entry: OperationEntry) -> str:
     return _bullets(
-        f"{r.status} `{r.code}`: {r.meaning.replace('``', '`')}" for r in entry.refusals
+        f"{r.status} `{r.code}`: {r.meaning.replace('``', '`')} {r.remedy}" for r in entry.refusals
     )
 
 

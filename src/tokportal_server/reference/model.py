@@ -31,11 +31,12 @@ _ONLY_IN_A_DRY_RUN = "Only in a dry run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A way in which an operation refuses."""
+    """A way in which an operation refuses; ``remedy`` says who can put it right, and how."""
 
     status: int
     code: str
     meaning: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +207,7 @@ def _refusals(errors: Sequence[type[ApiError]]) -> list[Refusal]:
             status=error.status,
             code=error.code,
             meaning=(error.__doc__ or "").strip().splitlines()[0],
+            remedy=error.remedy,
         )
         for error in errors
     }

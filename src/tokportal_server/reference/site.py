@@ -22,7 +22,6 @@ from tokportal_server.reference.guides import Guide, errors_guide, inline, load_
 from tokportal_server.reference.markdown import NOT_BUILT, llms_text, operation_markdown
 from tokportal_server.reference.model import Reference, build_reference
 from tokportal_server.reference.postman import postman_collection
-from tokportal_server.reference.remedies import REMEDIES
 from tokportal_server.reference.samples import LANGUAGES
 from tokportal_server.reference.search import search_entries, search_script
 
@@ -131,9 +130,7 @@ class Site:
 
     def _errors_page(self) -> str:
         text = self._errors.html(self._from("errors"))
-        return self._render(
-            "errors", "errors.html", guide=self._errors, text=text, remedies=REMEDIES
-        )
+        return self._render("errors", "errors.html", guide=self._errors, text=text)
 
     def _render(self, page: str, template: str, **more: Any) -> str:
         up = self._from(page)("assets/x").removesuffix(self._from("")("assets/x"))

@@ -18,7 +18,7 @@ import structlog
 from tokportal_server.bundles.operations.finalize_profile import finalize_profile
 from tokportal_server.lib.actor import SYSTEM
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import UNAVAILABLE, Connection, Database
+from tokportal_server.lib.db import Connection, Database, is_lost
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.announce import about_bundle, about_slot
@@ -114,9 +114,9 @@ class Deadlines:
     async def _settle(self, conn: Connection, due: Due, now: datetime) -> bool:
         try:
             return await settle(conn, due, now, self._rules)
-        except UNAVAILABLE:
-            raise
         except Exception:
+            if is_lost(conn):
+                raise
             # One order that cannot be settled must not hold up all the others.
             log.exception("deadline_failed", kind=due.kind, bundle=str(due.bundle_id))
             return False

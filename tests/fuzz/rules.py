@@ -1,0 +1,70 @@
+"""Rules that JSON Schema cannot express: why a call that fits the document may still be refused.
+
+A refusal that is not named here, given to a request that the document allows, is a failure: the
+document then promises what the server does not take.
+"""
+
+from __future__ import annotations
+
+BUSINESS_CODES = {
+    "COUNTRY_NOT_ENABLED": "which countries are open is data of the installation",
+    "DRY_RUN_ID_IN_LIVE_REQUEST": "an id that a dry run made up looks like any other",
+    "IDEMPOTENCY_KEY_REUSED": "whether a key was used before is history",
+    "INSUFFICIENT_CREDITS": "what is left of the credits is history",
+    "INVALID_DATE": "how soon is too soon depends on the day",
+    "MEDIA_NOT_FOUND": "which uploads there are is history",
+    "MEDIA_UNREADABLE": "whether bytes can be decoded is known after decoding them",
+    "NO_EDIT_SLOTS": "how many edits are left is history",
+    "UNSUPPORTED_MEDIA_TYPE": "the bytes decide what a file is",
+    "VIDEOS_PER_DAY_EXCEEDED": "how full a day is depends on the other slots",
+}
+"""Codes that answer well-formed requests, and what it is that decides."""
+
+_WEBHOOK = {"url"}
+_MEDIA = {"video_url", "carousel_images", "story_image_url", "story_repost_url"}
+RULES_OF_FIELDS = {
+    "createBundle": {
+        "account_id",
+        "country",
+        "edits_quantity",
+        "moderation_notice",
+        "niche_warming_instructions",
+        "platform",
+        "videos_quantity",
+        "wants_deep_warming",
+        "wants_moderation",
+        "wants_niche_warming",
+    },
+    "configureBundleAccount": {"link_in_bio", "profile_picture_url"},
+    "configureBundleVideo": {
+        "carousel_title",
+        "description",
+        "instagram_add_to_story",
+        "instagram_audio_name",
+        "instagram_collaborators",
+        "instagram_content_type",
+        "instagram_location",
+        "instant_repost_as_story",
+        "target_publish_date",
+        "tiktok_sound_url",
+        "video_type",
+        *_MEDIA,
+    },
+    "createWebhookEndpoint": _WEBHOOK,
+    "updateWebhookEndpoint": _WEBHOOK,
+}
+"""Fields that a ``VALIDATION_ERROR`` may name although each has a value of its schema.
+
+They depend on each other, on the bundle's platform, or on where an address leads.
+"""
+
+
+def is_business(operation_id: str, error: dict[str, object]) -> bool:
+    """Whether an error breaks a named rule, and not what the document says."""
+    if error["code"] in BUSINESS_CODES:
+        return True
+    details = error.get("details")
+    if error["code"] != "VALIDATION_ERROR" or not isinstance(details, dict):
+        return False
+    named = {str(problem["field"]).partition("[")[0] for problem in details["errors"]}
+    return named <= RULES_OF_FIELDS.get(operation_id, set())
