@@ -9,14 +9,15 @@ from uuid import UUID
 import pytest
 
 from tests.cast import World
-from tokportal_server.cli import administration
+from tokportal_server.cli import administration, key_administration
 from tokportal_server.cli.administration import AdministrationError
+from tokportal_server.cli.key_administration import Edit
 from tokportal_server.lib.db import Connection
 
 NOWHERE = UUID("00000000-0000-0000-0000-00000000dead")
 COUNTS = """
 SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM workspaces),
-       (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL),
+       (SELECT string_agg(k::text, ' ' ORDER BY k.id) FROM api_keys k),
        (SELECT count(*) FROM credit_entries)
 """
 Act = Callable[[Connection, World], Awaitable[Any]]
@@ -44,14 +45,23 @@ def _grant(workspace: UUID | None = None, amount: int = 5, days: int | None = No
     )
 
 
-def _key(workspace: UUID | None = None, owner: str = "alice@example.com") -> Act:
-    return lambda conn, world: administration.create_key(
+def _key(
+    workspace: UUID | None = None, owner: str = "alice@example.com", days: int | None = None
+) -> Act:
+    return lambda conn, world: key_administration.create_key(
         conn,
         workspace_id=workspace or world.acme,
         owner=owner,
         name="X",
         scope="*",
         environment="test",
+        expires_in_days=days,
+    )
+
+
+def _edit(**changes: Any) -> Act:
+    return lambda conn, world: key_administration.edit_key(
+        conn, workspace_id=world.acme, key_id=world.alice_key_id, edit=Edit(**changes)
     )
 
 
@@ -61,8 +71,18 @@ def _workspace(owner: str, *, rehearsal: bool) -> Act:
     )
 
 
+async def _list_nowhere(conn: Connection, _: World) -> None:
+    await key_administration.list_keys(conn, workspace_id=NOWHERE)
+
+
+async def _edit_anothers(conn: Connection, world: World) -> None:
+    await key_administration.edit_key(
+        conn, workspace_id=world.other, key_id=world.alice_key_id, edit=Edit(name="Mine")
+    )
+
+
 async def _revoke_anothers(conn: Connection, world: World) -> None:
-    await administration.revoke_key(conn, workspace_id=world.other, key_id=world.alice_key_id)
+    await key_administration.revoke_key(conn, workspace_id=world.other, key_id=world.alice_key_id)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +96,18 @@ async def _revoke_anothers(conn: Connection, world: World) -> None:
         (_person(countries=["FR"], platforms=["orkut"]), "orkut; there are tiktok, instagram"),
         (_key(NOWHERE), f"There is no workspace {NOWHERE}"),
         (_key(owner="nobody@example.com"), "Nobody has the address nobody@"),
+        (_key(days=0), "would expire in 0 days"),
         (_revoke_anothers, "has no live key"),
+        (_list_nowhere, f"There is no workspace {NOWHERE}"),
+        (_edit_anothers, "has no live key"),
+        (_edit(), "Nothing to change"),
+        (_edit(name=" "), "The name has 0 characters"),
+        (_edit(name="x" * 201), "The name has 201 characters"),
+        (_edit(expires_in_days=0), "would expire in 0 days"),
+        (_edit(expires_in_days=3, never_expires=True), "--expires-in-days or --never-expires"),
+        (_edit(bucket_capacity=0), "--bucket-capacity is 0"),
+        (_edit(bucket_refill=float("nan")), "--bucket-refill is nan"),
+        (_edit(bucket_capacity=5, default_bucket=True), "--bucket-capacity or --default-bucket"),
         (_grant(NOWHERE), f"There is no workspace {NOWHERE}"),
         (_grant(amount=0), "The amount is 0"),
         (_grant(amount=99_999_999_999), "The amount is 99999999999"),

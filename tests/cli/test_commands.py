@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from uuid import UUID
+
+import pytest
 
 from tests.cast import World
 from tests.cli.command import Command
 from tests.client import Client
+from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.crypto import verify_password
 from tokportal_server.lib.db import Connection
 
@@ -29,6 +33,8 @@ async def test_an_operator_sets_up_a_customer_who_then_calls_the_api(
     )
     async with Client(server, key.out) as dora:
         me = (await dora.get("/me")).data
+        # What revoking needs, beside the key and not in the way of a script that takes it.
+        assert me["api_key"]["id"] in key.err
         assert me["email"] == "dora@example.com"
         assert me["workspace"]["name"] == "Dora & Co"
         assert (me["plan"], me["credits"], me["api_key"]["scope"]) == ("full", 40, "read")
@@ -40,6 +46,82 @@ async def test_an_operator_sets_up_a_customer_who_then_calls_the_api(
         again = await command("key", "revoke", workspace, me["api_key"]["id"])
         assert again.code == 2
         assert "has no live key" in again.err
+
+
+async def test_a_key_is_edited_without_the_program_that_holds_it_noticing(
+    command: Command, alice: Client, world: World
+) -> None:
+    key = (world.acme, world.alice_key_id)
+    edited = await command(
+        *("key", "edit", *key, "--name", "Importer", "--scope", "read", "--environment", "test"),
+        *("--expires-in-days", 2, "--bucket-capacity", 7, "--bucket-refill", 0.5),
+    )
+    assert (edited.code, edited.out, edited.err) == (0, "", "")
+    reply = await alice.get("/me")
+    facts = reply.data["api_key"]
+    assert (facts["name"], facts["scope"], facts["environment"]) == ("Importer", "read", "test")
+    assert facts["expires_at"] is not None
+    assert reply.headers["X-RateLimit-Limit"] == "7"
+    assert (await alice.post("/bundles", {})).code == "AUTH_INSUFFICIENT_SCOPE"
+
+    listed = await command("key", "list", world.acme)
+    (line,) = [line for line in listed.out.splitlines() if str(world.alice_key_id) in line]
+    assert all(text in line for text in ("Importer", "read", "7, 0.5/s", "live until"))
+    assert world.alice_key not in listed.out
+    assert "Charlie" not in listed.out
+
+    assert (await command("key", "edit", *key, "--never-expires", "--default-bucket")).code == 0
+    reply = await alice.get("/me")
+    assert reply.data["api_key"]["expires_at"] is None
+    assert reply.data["api_key"]["name"] == "Importer"
+    assert reply.headers["X-RateLimit-Limit"] == "120"
+
+
+async def test_a_key_can_be_made_to_end_by_itself(
+    command: Command, server: str, world: World
+) -> None:
+    made = await command(
+        *("key", "create", world.acme, "--owner", "alice@example.com", "--expires-in-days", 30)
+    )
+    async with Client(server, made.out) as guest:
+        expires = (await guest.get("/me")).data["api_key"]["expires_at"]
+    assert timedelta(29) < datetime.fromisoformat(expires) - real_now() <= timedelta(30)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("doctor",), ("migrate",), ("worker",), ("key", "list", UUID(int=1)), ("serve",), ("demo",)],
+)
+async def test_a_database_that_is_away_is_one_message(
+    command: Command, arguments: tuple[object, ...]
+) -> None:
+    # A directory without a socket; the password must not be told.
+    away = f"postgresql://someone:hushhush@/x?host={command.home}"
+    refused = await command(*arguments, env={"TOKPORTAL_DATABASE_URL": away, "TOKPORTAL_PORT": "0"})
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("tokportal-server: The database cannot be reached: ")
+    assert "Traceback" not in refused.err
+    assert "hushhush" not in refused.err
+
+
+async def test_a_database_that_lacks_migrations_is_one_message_until_it_is_migrated(
+    command: Command, conn: Connection
+) -> None:
+    version = await conn.fetchval("SELECT version_num FROM alembic_version")
+    for behind in (
+        "UPDATE alembic_version SET version_num = '0001'",
+        "DELETE FROM alembic_version",
+    ):
+        await conn.execute(behind)
+        refused = await command("doctor")
+        assert (refused.code, refused.out) == (2, "")
+        assert "Run tokportal-server migrate" in refused.err
+        assert "Traceback" not in refused.err
+    # That of a newer release lacks nothing: its commands and ours may run side by side.
+    for fit in ("9999", version):
+        await conn.execute("DELETE FROM alembic_version")
+        await conn.execute("INSERT INTO alembic_version VALUES ($1)", fit)
+        assert (await command("doctor")).code == 0
 
 
 async def test_a_rehearsal_has_its_clock_and_a_simulated_manager(

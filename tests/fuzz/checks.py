@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from urllib.parse import urlsplit
 
 import schemathesis
 from multidict import CIMultiDict
-from schemathesis import Case, CheckContext, Response
+from schemathesis import Case, CheckContext, HookContext, Response
 
 from tests.contract import check_answer
 from tests.fuzz.rules import is_business
 from tokportal_server.http.registry import BASE_PATH
 
 REHEARSAL = "/api/rehearsal"
+
+
+@schemathesis.hook
+def before_call(_: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    """Send broken idempotency keys in live calls only: a dry run ignores keys (section 3)."""
+    broken = case.meta is not None and case.meta.generation.mode.is_negative
+    if broken and "Idempotency-Key" in case.headers:
+        case.headers["X-TokPortal-Dry-Run"] = "false"
 
 
 @schemathesis.check

@@ -7,6 +7,7 @@ document then promises what the server does not take.
 from __future__ import annotations
 
 BUSINESS_CODES = {
+    "ACCOUNT_ID_NOT_ALLOWED": "whether an account may be named depends on the kind of bundle",
     "COUNTRY_NOT_ENABLED": "which countries are open is data of the installation",
     "DRY_RUN_ID_IN_LIVE_REQUEST": "an id that a dry run made up looks like any other",
     "IDEMPOTENCY_KEY_REUSED": "whether a key was used before is history",
@@ -19,6 +20,9 @@ BUSINESS_CODES = {
     "VIDEOS_PER_DAY_EXCEEDED": "how full a day is depends on the other slots",
 }
 """Codes that answer well-formed requests, and what it is that decides."""
+
+UNSTORABLE = "must not contain U+0000 or a lone surrogate"
+"""How the refusal of a text begins that PostgreSQL cannot hold; any field may meet it."""
 
 _WEBHOOK = {"url"}
 _MEDIA = {"video_url", "carousel_images", "story_image_url", "story_repost_url"}
@@ -66,5 +70,9 @@ def is_business(operation_id: str, error: dict[str, object]) -> bool:
     details = error.get("details")
     if error["code"] != "VALIDATION_ERROR" or not isinstance(details, dict):
         return False
-    named = {str(problem["field"]).partition("[")[0] for problem in details["errors"]}
+    named = {
+        str(problem["field"]).partition("[")[0]
+        for problem in details["errors"]
+        if not problem["message"].startswith(UNSTORABLE)
+    }
     return named <= RULES_OF_FIELDS.get(operation_id, set())

@@ -15,7 +15,6 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.rehearsal.create_rehearsal import create_rehearsal
 from tokportal_server.workspaces import reference
-from tokportal_server.workspaces.operations import api_keys
 from tokportal_server.workspaces.operations import create_person as people
 from tokportal_server.workspaces.operations import create_workspace as workspaces
 
@@ -35,7 +34,7 @@ async def create_workspace(
     conn: Connection, *, name: str, owner: str, rehearsal: bool, plan: str
 ) -> UUID:
     """Make a workspace for an existing person; give its id."""
-    owner_id = await _person(conn, owner)
+    owner_id = await find_person(conn, owner)
     if rehearsal:
         return await create_rehearsal(conn=conn, name=name, owner_id=owner_id, plan=plan)
     return await workspaces.create_workspace(conn=conn, name=name, owner_id=owner_id, plan=plan)
@@ -76,34 +75,6 @@ async def create_person(
     return person_id
 
 
-async def create_key(
-    conn: Connection,
-    *,
-    workspace_id: UUID,
-    owner: str,
-    name: str,
-    scope: str,
-    environment: str,
-) -> str:
-    """Make a key; give it in the clear, which nobody can do again."""
-    await _offset(conn, workspace_id)
-    _, raw = await api_keys.create_api_key(
-        conn=conn,
-        workspace_id=workspace_id,
-        person_id=await _person(conn, owner),
-        name=name,
-        scope=scope,
-        environment=environment,
-    )
-    return raw
-
-
-async def revoke_key(conn: Connection, *, workspace_id: UUID, key_id: UUID) -> None:
-    """End a key that is live."""
-    if not await api_keys.revoke_api_key(conn=conn, workspace_id=workspace_id, key_id=key_id):
-        raise AdministrationError(f"Workspace {workspace_id} has no live key {key_id}.")
-
-
 async def grant_credits(
     conn: Connection,
     *,
@@ -135,7 +106,8 @@ async def grant_credits(
         )
 
 
-async def _person(conn: Connection, email: str) -> UUID:
+async def find_person(conn: Connection, email: str) -> UUID:
+    """Give the id of the person with an e-mail address."""
     found: UUID | None = await conn.fetchval(FIND_PERSON, email)
     if found is None:
         raise AdministrationError(
@@ -149,6 +121,11 @@ async def _country(conn: Connection, given: str) -> str:
     if country is None:
         raise AdministrationError(f"{given!r} is not a country that the server knows.")
     return country.code
+
+
+async def require_workspace(conn: Connection, workspace_id: UUID) -> None:
+    """Refuse a workspace that does not exist."""
+    await _offset(conn, workspace_id)
 
 
 async def _offset(conn: Connection, workspace_id: UUID) -> timedelta:

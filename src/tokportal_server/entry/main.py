@@ -6,13 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Literal
 from uuid import UUID
 
-import asyncpg
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.markup import escape
@@ -23,12 +21,13 @@ from tokportal_server.cli import administration
 from tokportal_server.cli.doctor import examine
 from tokportal_server.entry import demo as demonstration
 from tokportal_server.entry import documents, stack
+from tokportal_server.entry.installation import answer, console, settings, with_connection
+from tokportal_server.entry.key_commands import key
 from tokportal_server.entry.worker import run_worker
 from tokportal_server.http.registry import BASE_PATH
-from tokportal_server.lib import log
-from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.embedded import EmbeddedPostgresError
-from tokportal_server.lib.settings import Settings, SettingsError
+from tokportal_server.lib.settings import SettingsError
 from tokportal_server.mcp.credentials import key_in_environment
 
 app = App(
@@ -38,20 +37,11 @@ app = App(
 )
 workspace = App(name="workspace", help="Make and list workspaces.")
 person = App(name="person", help="Make people who may sign in.")
-key = App(name="key", help="Make and revoke API keys.")
 credits_ = App(name="credits", help="Grant credits.")
 for group in (workspace, person, key, credits_):
     app.command(group)
 
-console = Console(stderr=True)
 Quietly = Annotated[bool, Parameter(negative="")]
-
-
-def settings() -> Settings:
-    """Read the environment, and log as it asks for."""
-    read = Settings.from_env(os.environ)
-    log.configure(read.log_level, read.log_format)
-    return read
 
 
 @app.command
@@ -117,7 +107,7 @@ def doctor() -> int:
         Console().print(table)
         return 1 if any(finding.contradictions for finding in findings) else 0
 
-    return _with_connection(check)
+    return with_connection(check)
 
 
 @app.command
@@ -188,10 +178,10 @@ def create_workspace(
         made = await administration.create_workspace(
             conn, name=name, owner=owner, rehearsal=rehearsal, plan=plan
         )
-        _answer(made)
+        answer(made)
         return 0
 
-    return _with_connection(make)
+    return with_connection(make)
 
 
 @person.command(name="create")
@@ -230,61 +220,10 @@ def create_person(
             countries=manager_countries or [],
             platforms=manager_platforms or [],
         )
-        _answer(made)
+        answer(made)
         return 0
 
-    return _with_connection(make)
-
-
-@key.command(name="create")
-def create_key(
-    workspace_id: UUID,
-    *,
-    owner: str,
-    name: str = "API key",
-    scope: Literal["*", "read", "write"] = "*",
-    environment: Literal["production", "staging", "development", "test"] = "production",
-) -> int:
-    """Make an API key and print it, this once.
-
-    Parameters
-    ----------
-    workspace_id
-        The workspace that the key opens.
-    owner
-        E-mail address of the person who answers for it.
-    name
-        What it is for.
-    scope
-        What it may do: everything, read (GET) or write (the other methods).
-    environment
-        A label.
-    """
-
-    async def make(conn: Connection) -> int:
-        raw = await administration.create_key(
-            conn,
-            workspace_id=workspace_id,
-            owner=owner,
-            name=name,
-            scope=scope,
-            environment=environment,
-        )
-        _answer(raw)
-        return 0
-
-    return _with_connection(make)
-
-
-@key.command(name="revoke")
-def revoke_key(workspace_id: UUID, key_id: UUID) -> int:
-    """End an API key from the next request on."""
-
-    async def end(conn: Connection) -> int:
-        await administration.revoke_key(conn, workspace_id=workspace_id, key_id=key_id)
-        return 0
-
-    return _with_connection(end)
+    return with_connection(make)
 
 
 @credits_.command(name="grant")
@@ -313,29 +252,10 @@ def grant_credits(
             reason=reason,
             expires_in_days=expires_in_days,
         )
-        _answer(balance)
+        answer(balance)
         return 0
 
-    return _with_connection(give)
-
-
-def _answer(value: object) -> None:
-    sys.stdout.write(f"{value}\n")
-
-
-def _with_connection(act: Callable[[Connection], Awaitable[int]]) -> int:
-    """Run one act on the installation's database, starting the embedded one if need be."""
-
-    async def connected(dsn: str) -> int:
-        conn = await asyncpg.connect(dsn)
-        try:
-            await prepare_connection(conn)
-            return await act(conn)
-        finally:
-            await conn.close()
-
-    with stack.borrowed_database(settings()) as ready:
-        return asyncio.run(connected(ready.database_url or ""))
+    return with_connection(give)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -18,12 +18,16 @@ from contextlib import contextmanager, suppress
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import asyncpg
 import msgspec
 
+from tokportal_server.http.system import READY
 from tokportal_server.lib import embedded
 from tokportal_server.lib.process import ChildSpec, Supervisor
 from tokportal_server.lib.settings import Settings
-from tokportal_server.migrations.run import migrate
+from tokportal_server.migrations.run import is_behind, migrate
+
+HAS_SCHEMA = "SELECT to_regclass('alembic_version') IS NOT NULL"
 
 # What a child needs beyond the drain for giving back what it did not finish, before it is killed.
 _MARGIN_SECONDS = 5.0
@@ -43,7 +47,9 @@ def database(settings: Settings) -> Iterator[Settings]:
     The embedded one runs on if another process of this installation uses it too.
     """
     if settings.database_url is not None:
-        migrate(settings.database_direct_url or settings.database_url)
+        direct = settings.database_direct_url or settings.database_url
+        asyncio.run(_revision(direct))
+        migrate(direct)
         yield settings
         return
     with embedded.shared(settings.home) as postgres:
@@ -54,13 +60,41 @@ def database(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def borrowed_database(settings: Settings) -> Iterator[Settings]:
-    """Give the database for one command; a given one is reached past its pooler, as it is."""
+    """Give the database for one command; a given one is reached past its pooler, as it is.
+
+    Raises:
+        StartError: the given one cannot be reached, or lacks migrations of this release.
+    """
     if settings.database_url is not None:
         direct = settings.database_direct_url or settings.database_url
+        if is_behind(asyncio.run(_revision(direct))):
+            raise StartError(
+                "The database does not have the schema of this release. Run tokportal-server"
+                " migrate, or start tokportal-server serve, which does it first."
+            )
         yield msgspec.structs.replace(settings, database_url=direct)
         return
     with database(settings) as ready:
         yield ready
+
+
+async def _revision(dsn: str) -> str | None:
+    """Give the revision of a database's schema, None if it has none.
+
+    Raises:
+        StartError: the database cannot be reached.
+    """
+    try:
+        conn = await asyncpg.connect(dsn)
+        try:
+            return await conn.fetchval(READY) if await conn.fetchval(HAS_SCHEMA) else None
+        finally:
+            await conn.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StartError(
+            f"The database cannot be reached: {str(error) or type(error).__name__}. Check that"
+            " PostgreSQL runs, and what TOKPORTAL_DATABASE_URL says."
+        ) from error
 
 
 def listening(settings: Settings) -> Settings:

@@ -15,6 +15,7 @@ from litestar.exceptions import (
     NotFoundException,
 )
 from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
 
 from tokportal_server.http.answers import JSON, Rendered
 from tokportal_server.http.asgi import Wire
@@ -76,7 +77,7 @@ def _route(pipeline: Pipeline) -> HTTPRouteHandler:
         # The response has its own status; this one only must be one that allows a body.
         status_code=200,
     )
-    async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+    async def handle(request: Request[Any, Any, Any]) -> ASGIResponse:
         request.scope["tokportal_operation"] = operation.operation_id  # type: ignore[typeddict-unknown-key]
         return respond(await pipeline.run(request))
 
@@ -88,10 +89,10 @@ def litestar_path(path: str) -> str:
     return path.replace("}", ":str}")
 
 
-def respond(rendered: Rendered) -> Response[bytes]:
-    """Put rendered bytes into a response as they are."""
-    return Response(
-        rendered.body,
+def respond(rendered: Rendered) -> ASGIResponse:
+    """Put rendered bytes into a response as they are: nothing is left for the framework to do."""
+    return ASGIResponse(
+        body=rendered.body,
         status_code=rendered.status,
         media_type=None if rendered.status == 204 else rendered.content_type,
         headers=dict(rendered.headers),

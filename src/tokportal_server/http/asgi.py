@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -29,18 +30,29 @@ _EXPOSED_HEADERS = (
     " X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After,"
     " Idempotent-Replayed, X-TokPortal-Dry-Run, X-TokPortal-Analytics-Contract, Allow"
 )
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
-    "Access-Control-Max-Age": "86400",
-}
-_EVERYWHERE = {
-    "X-TokPortal-API-Version": API_VERSION,
-    "X-TokPortal-API-Stability": "stable",
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": _EXPOSED_HEADERS,
-    "X-Content-Type-Options": "nosniff",
-}
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Write headers as ASGI wants them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_PREFLIGHT = _encoded(
+    {
+        "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+        "Access-Control-Max-Age": "86400",
+    }
+)
+_EVERYWHERE = _encoded(
+    {
+        "X-TokPortal-API-Version": API_VERSION,
+        "X-TokPortal-API-Stability": "stable",
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": _EXPOSED_HEADERS,
+        "X-Content-Type-Options": "nosniff",
+    }
+)
 
 REQUESTS = Counter(
     "tokportal_http_requests_total", "Answers given.", ["operation", "method", "status"]
@@ -108,13 +120,13 @@ class _Exchange:
         await self._send(message)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        extra = _EVERYWHERE | {"X-TokPortal-Request-ID": self.request_id}
+        headers = [*_EVERYWHERE, (b"x-tokportal-request-id", self.request_id.encode())]
         if self._scope["method"] == "OPTIONS":
-            extra |= _PREFLIGHT
+            headers += _PREFLIGHT
         # A 401 says nothing about a bucket: nobody's was asked.
         if self._status != 401:
-            extra |= self._scope["tokportal_headers"]
-        return [(name.lower().encode(), value.encode()) for name, value in extra.items()]
+            headers += _encoded(self._scope["tokportal_headers"])
+        return headers
 
     def finish(self) -> None:
         """Count and log the answer."""

@@ -17,6 +17,7 @@ from tokportal_server import __version__
 from tokportal_server.http import errors as wire_errors
 from tokportal_server.http.asgi import API_VERSION
 from tokportal_server.http.imagined import IMAGINED_SCHEMA
+from tokportal_server.http.openapi_links import links_from
 from tokportal_server.http.openapi_parts import (
     COMMON_HEADERS,
     CREDIT_SIBLINGS,
@@ -41,7 +42,9 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for operation in ordered:
         item = paths[operation.path]
-        item[operation.method.lower()] = _operation(operation, schemas)
+        item[operation.method.lower()] = entry = _operation(operation, schemas)
+        if links := links_from(operation, ordered):
+            entry["responses"][str(operation.status)]["links"] = links
         if operation.base_path != BASE_PATH:
             item["servers"] = [{"url": operation.base_path}]
     return {
@@ -83,6 +86,9 @@ def _schemas(operations: Sequence[Operation]) -> tuple[dict[Any, Any], dict[str,
     found, components = msgspec.json.schema_components(types, ref_template=REF)
     for schema in components.values():
         _tidy(schema)
+    for kind in types:
+        # What a rule over the whole object can say in JSON Schema.
+        components.get(getattr(kind, "__name__", ""), {}).update(getattr(kind, "more_schema", {}))
     return dict(zip(types, found, strict=True)), components
 
 

@@ -23,6 +23,14 @@ def migrate(dsn: str) -> None:
     command.upgrade(_config(dsn), "head")
 
 
+def is_behind(revision: str | None) -> bool:
+    """Tell whether a database of this revision lacks one of this release; newer ones lack none."""
+    known = [
+        script.revision for script in ScriptDirectory.from_config(_config("")).walk_revisions()
+    ]
+    return revision is None or revision in known[1:]
+
+
 def newest_revision() -> str:
     """Give the revision that this release needs."""
     return ScriptDirectory.from_config(_config("postgresql://")).get_current_head() or ""

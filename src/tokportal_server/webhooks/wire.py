@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -38,6 +38,7 @@ EndpointUrl = Annotated[
         max_length=2048,
         description="Where events are posted: https and a public host; one endpoint per URL.",
         examples=["https://example.com/hooks/orders"],
+        extra_json_schema={"format": "uri"},
     ),
 ]
 Description = Annotated[str, Meta(max_length=500, description="A note to yourself.")]
@@ -64,6 +65,8 @@ class UpdateWebhookEndpointRequest(msgspec.Struct, kw_only=True, forbid_unknown_
     events: Events | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
     enabled: Enabled | UnsetType = UNSET
+
+    more_schema: ClassVar[dict[str, int]] = {"minProperties": 1}
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong with the event types, or that nothing is to be changed."""
