@@ -52,6 +52,7 @@ async def test_a_key_is_edited_without_the_program_that_holds_it_noticing(
     command: Command, alice: Client, world: World
 ) -> None:
     key = (world.acme, world.alice_key_id)
+    usual = (await alice.get("/me")).headers["X-RateLimit-Limit"]
     edited = await command(
         *("key", "edit", *key, "--name", "Importer", "--scope", "read", "--environment", "test"),
         *("--expires-in-days", 2, "--bucket-capacity", 7, "--bucket-refill", 0.5),
@@ -74,7 +75,7 @@ async def test_a_key_is_edited_without_the_program_that_holds_it_noticing(
     reply = await alice.get("/me")
     assert reply.data["api_key"]["expires_at"] is None
     assert reply.data["api_key"]["name"] == "Importer"
-    assert reply.headers["X-RateLimit-Limit"] == "120"
+    assert reply.headers["X-RateLimit-Limit"] == usual != "7"
 
 
 async def test_a_key_can_be_made_to_end_by_itself(

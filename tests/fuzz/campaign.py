@@ -27,6 +27,9 @@ database = "none"
 [checks.positive_data_acceptance]
 enabled = false
 
+[checks.negative_data_rejection]
+enabled = false
+
 # Answered as a feature that newer clients know (contract section 1).
 [[operations]]
 include-path = "/me"

@@ -46,12 +46,12 @@ async def test_an_expired_key_is_refused_and_lives_again_when_its_expiry_is_put_
 async def test_a_bucket_of_its_own_holds_from_the_next_request_on(
     alice: Client, conn: Connection, world: World
 ) -> None:
-    assert (await alice.get("/me")).headers["X-RateLimit-Limit"] == "120"
+    usual = (await alice.get("/me")).headers["X-RateLimit-Limit"]
     await _edit(conn, world, bucket_capacity=2, bucket_refill=0.001)
     statuses = [(await alice.get("/me")).status for _ in range(3)]
     assert statuses == [200, 200, 429]
     await _edit(conn, world, bucket_capacity=None, bucket_refill=None)
-    assert (await alice.get("/me")).headers["X-RateLimit-Limit"] == "120"
+    assert (await alice.get("/me")).headers["X-RateLimit-Limit"] == usual != "2"
 
 
 @pytest.mark.parametrize(

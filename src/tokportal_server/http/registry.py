@@ -74,8 +74,9 @@ class Operation:
     @property
     def takes_imagined_ids(self) -> bool:
         """Whether a dry run of it may name what another dry run imagined, and is given a shape."""
-        named = "{" in self.path or DryRunIdError in self.errors
-        return self.mutating and self.built and not self.effects and named
+        # An upload reads its file whatever bundle it is for, so it has facts to answer.
+        in_body = DryRunIdError in self.errors and not self.effects
+        return self.mutating and self.built and ("{" in self.path or in_body)
 
     @property
     def mutating(self) -> bool:
