@@ -61,7 +61,9 @@ proof fuzz: install
 
 bench: install
 	@if ls bench/*.py >/dev/null 2>&1; then \
-		for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done; \
+		broken=; for script in bench/*.py; do \
+			echo "== $$script"; $(BIN)/python "$$script" || broken="$$broken $$script"; done; \
+		test -z "$$broken" || { echo "Limits broken by:$$broken"; exit 1; }; \
 	else echo "There is no script in bench/ yet."; fi
 
 # A clean resolve: an environment that has grown would pin what it happens to hold.

@@ -23,6 +23,8 @@ BUSINESS_CODES = {
 
 UNSTORABLE = "must not contain U+0000 or a lone surrogate"
 """How the refusal of a text begins that PostgreSQL cannot hold; any field may meet it."""
+FRACTION = "expected `int"
+"""How the refusal of 85.0 or 1e2 begins: JSON Schema calls them integers, our bodies do not."""
 
 _WEBHOOK = {"url"}
 _MEDIA = {"video_url", "carousel_images", "story_image_url", "story_repost_url"}
@@ -73,6 +75,13 @@ def is_business(operation_id: str, error: dict[str, object]) -> bool:
     named = {
         str(problem["field"]).partition("[")[0]
         for problem in details["errors"]
-        if not problem["message"].startswith(UNSTORABLE)
+        if not _is_about_spelling(problem)
     }
     return named <= RULES_OF_FIELDS.get(operation_id, set())
+
+
+def _is_about_spelling(problem: dict[str, object]) -> bool:
+    """Whether a value is right for its schema, and only cannot be taken as it is written."""
+    message, value = str(problem["message"]), problem.get("value")
+    whole = isinstance(value, float) and value.is_integer()
+    return message.startswith(UNSTORABLE) or (message.startswith(FRACTION) and whole)

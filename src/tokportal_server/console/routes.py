@@ -27,7 +27,8 @@ _PAGE = """<!doctype html>
 body {{ max-width: 38rem; margin: 3rem auto; padding: 0 1.2rem; }}
 h1 {{ font-size: 1.6rem; }}
 li {{ margin: .45rem 0; }}
-code {{ background: light-dark(#eef1f6, #222a38); padding: .1em .35em; border-radius: 4px; white-space: nowrap; }}
+code {{ background: light-dark(#eef1f6, #222a38); padding: .1em .35em; border-radius: 4px; }}
+code {{ white-space: nowrap; }}
 .note {{ border-left: 4px solid #c77700; padding-left: 1rem; }}
 </style>
 <main>

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -34,6 +35,8 @@ _SECRET_WORDS = frozenset(
 # Of these, each word alone is harmless.
 _SECRET_NAMES = ("api_key", "data_key", "recovery_codes", "signing_key", "vault_key")
 
+# One of these is in every text that the patterns below can match, and hardly in any other.
+_SUSPECT = re.compile(r"(?i)sk_|://|bearer|basic|pass|secret|token|key|whsec_")
 _API_KEY = re.compile(r"\bsk_[A-Za-z0-9]{8,}")
 _WEBHOOK_SECRET = re.compile(r"\bwhsec_[A-Za-z0-9+/_=-]+")
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/@]+(@)")
@@ -56,6 +59,8 @@ def redact(value: Any) -> Any:
 
 def redact_text(text: str) -> str:
     """Give the text with everything that looks like a secret replaced by ``[redacted]``."""
+    if not _SUSPECT.search(text):
+        return text
     text = _API_KEY.sub(f"sk_{REDACTED}", text)
     text = _WEBHOOK_SECRET.sub(f"whsec_{REDACTED}", text)
     text = _URL_PASSWORD.sub(rf"\1{REDACTED}\2", text)
@@ -68,7 +73,7 @@ def _redact(value: Any, deeper: int) -> Any:
         return value
     if isinstance(value, Mapping) and deeper:
         return {
-            redact_text(str(name)): REDACTED
+            _redact_name(str(name)): REDACTED
             if _is_secret(str(name)) and item is not None
             else _redact(item, deeper - 1)
             for name, item in value.items()
@@ -78,6 +83,13 @@ def _redact(value: Any, deeper: int) -> Any:
     return redact_text(str(value))
 
 
+# The names of fields are few and come again with every event.
+@lru_cache(maxsize=1024)
+def _redact_name(name: str) -> str:
+    return redact_text(name)
+
+
+@lru_cache(maxsize=1024)
 def _is_secret(name: str) -> bool:
     plain = name.lower().replace("-", "_")
     if not _SECRET_WORDS.isdisjoint(plain.split("_")):

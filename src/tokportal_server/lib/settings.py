@@ -167,7 +167,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhooks_allow_loopback: Annotated[
         bool,
         Meta(
-            description="Whether webhooks and fetched media may reach this machine; for tests and demos only."
+            description="Whether webhooks and fetched media may reach this machine; for tests and "
+            "demos only.",
         ),
     ] = False
     webhooks_allow_http_hosts: Annotated[
