@@ -145,6 +145,7 @@ async def get_bundle_publish_readiness(call: Call) -> Answer:
     "/bundles/{id}/publish",
     "publishBundle",
     summary="Publish a bundle",
+    more_headers=("StaleDates",),
     returns=PublishedBundle,
     path_errors=(BundleNotFoundError,),
     errors=(*BLOCKERS.values(), StaleDatesError, InsufficientCreditsError),

@@ -22,6 +22,7 @@ from tokportal_server.http.openapi_parts import (
     COMMON_HEADERS,
     CREDIT_SIBLINGS,
     ERROR_SCHEMA,
+    MORE_HEADERS,
     PAGINATION_SCHEMA,
     RATE_HEADERS,
     REQUEST_HEADERS,
@@ -67,7 +68,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
                 **components,
             },
             "headers": COMMON_HEADERS | RATE_HEADERS,
-            "parameters": REQUEST_HEADERS,
+            "parameters": REQUEST_HEADERS | MORE_HEADERS,
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
         },
     }
@@ -149,7 +150,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
                 {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
             )
     if operation.mutating:
-        found += [{"$ref": f"#/components/parameters/{name}"} for name in REQUEST_HEADERS]
+        names = (*REQUEST_HEADERS, *operation.more_headers)
+        found += [{"$ref": f"#/components/parameters/{name}"} for name in names]
     return found
 
 

@@ -44,6 +44,17 @@ REQUEST_HEADERS: dict[str, Any] = {
         "schema": {"type": "string", "enum": ["true", "1", "false", "0"]},
     },
 }
+# Headers that some operations read besides.
+MORE_HEADERS: dict[str, Any] = {
+    "StaleDates": {
+        "name": "X-TokPortal-Stale-Dates",
+        "in": "header",
+        "required": False,
+        "description": "What to do with a slot whose date has come too close: `move` it to the"
+        " earliest free day (the default), or `reject` the call with 409 `STALE_DATES`.",
+        "schema": {"type": "string", "enum": ["move", "reject"]},
+    },
+}
 CREDIT_SIBLINGS: dict[str, Any] = {
     "credits_charged": {"type": "integer", "minimum": 0},
     "credits_would_charge": {

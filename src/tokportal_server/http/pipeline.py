@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -37,7 +37,7 @@ from tokportal_server.http.validation import (
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
-from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 
 AnyRequest = Request[Any, Any, Any]
 FileTooLarge = Callable[[int], ApiError]
@@ -122,25 +122,37 @@ class Pipeline:
     async def _write_once(
         self, request: AnyRequest, call: Call, raw: bytes, keyed: idempotency.Keyed | None
     ) -> Rendered:
-        caller, dry_run = call.who, call.dry_run
+        async def answering(work: UnitOfWork) -> Answer | Rendered:
+            if keyed is not None:
+                await idempotency.lock(work.conn, keyed)
+                if (stored := await idempotency.replay(work.conn, keyed)) is not None:
+                    return stored
+            call.work = work
+            return await self._answer(call, self._arguments(request, raw))
+
+        return await self._commit(call, keyed, answering)
+
+    async def _commit(
+        self,
+        call: Call,
+        keyed: idempotency.Keyed | None,
+        answering: Callable[[UnitOfWork], Awaitable[Answer | Rendered]],
+    ) -> Rendered:
+        """Answer in one transaction, which also stores the answer; a dry run rolls it back."""
+        caller, balance = call.who, 0
         async with self.ports.database.connection() as conn:
-            balance = 0
             async with unit_of_work(
-                conn, caller.workspace_id, now=caller.now, dry_run=dry_run
+                conn, caller.workspace_id, now=caller.now, dry_run=call.dry_run
             ) as work:
-                if keyed is not None:
-                    await idempotency.lock(conn, keyed)
-                    if (stored := await idempotency.replay(conn, keyed)) is not None:
-                        return stored
-                call.work = work
-                arguments = self._arguments(request, raw)
-                if dry_run:
+                if call.dry_run:
                     balance = await self.ports.balance(conn, caller.workspace_id, caller.now)
-                answer = await self._answer(call, arguments)
+                answer = await answering(work)
+                if isinstance(answer, Rendered):
+                    return answer
                 rendered = answers.render(answer)
                 if keyed is not None:
                     await idempotency.store(conn, keyed, rendered)
-            return answers.render_dry_run(answer, balance=balance) if dry_run else rendered
+            return answers.render_dry_run(answer, balance=balance) if call.dry_run else rendered
 
     async def _answer(self, call: Call, arguments: dict[str, Any]) -> Answer:
         operation = self.operation
@@ -213,21 +225,12 @@ class Pipeline:
         keyed: idempotency.Keyed | None,
         lease: idempotency.Lease | None,
     ) -> Rendered:
-        caller, dry_run = call.who, call.dry_run
-        async with self.ports.database.connection() as conn:
-            balance = 0
-            async with unit_of_work(
-                conn, caller.workspace_id, now=caller.now, dry_run=dry_run
-            ) as work:
-                if lease is not None:
-                    await lease.fence(conn)
-                if dry_run:
-                    balance = await self.ports.balance(conn, caller.workspace_id, caller.now)
-                answer = await effect.finish(work)
-                rendered = answers.render(answer)
-                if keyed is not None:
-                    await idempotency.store(conn, keyed, rendered)
-            return answers.render_dry_run(answer, balance=balance) if dry_run else rendered
+        async def answering(work: UnitOfWork) -> Answer:
+            if lease is not None:
+                await lease.fence(work.conn)
+            return await effect.finish(work)
+
+        return await self._commit(call, keyed, answering)
 
     # The parts of a call.
 

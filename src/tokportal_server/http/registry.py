@@ -37,7 +37,8 @@ class Form:
 class Operation:
     """One operation: where it is, what it takes, what it gives, how it can refuse.
 
-    ``effects`` marks one that works outside the database first and returns an ``Effect``.
+    ``effects`` marks one that works outside the database first and returns an ``Effect``;
+    ``more_headers`` names headers of ``openapi_parts.MORE_HEADERS`` that it reads.
     ``price`` takes what the handler takes, and says what the request alone tells of its cost: for
     a dry run about a thing that another dry run imagined.
     """
@@ -62,6 +63,7 @@ class Operation:
     siblings: Any = None
     idempotency: IdempotencyPolicy = "standard"
     effects: bool = False
+    more_headers: tuple[str, ...] = ()
     price: Price | None = None
     base_path: str = BASE_PATH
     built: bool = True

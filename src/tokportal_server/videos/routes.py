@@ -116,6 +116,7 @@ async def _price_configuration(call: Call, body: ConfigureVideoRequest) -> Credi
     "/bundles/{id}/videos/{position}",
     "configureBundleVideo",
     summary="Configure a video slot",
+    more_headers=("StaleDates",),
     returns=Slot,
     path_errors=_ONE_SLOT,
     errors=(
@@ -153,6 +154,7 @@ async def configure_bundle_video(call: Call, body: ConfigureVideoRequest) -> Ans
     "/bundles/{id}/videos/{position}/publish",
     "publishBundleVideo",
     summary="Publish one video slot",
+    more_headers=("StaleDates",),
     returns=Slot,
     path_errors=_ONE_SLOT,
     errors=(BundleStatusError, SlotTransitionError, StaleDatesError, MediaFailedError),
