@@ -11,6 +11,7 @@ import sys
 from contextlib import AbstractContextManager
 from typing import Literal, cast
 
+import msgspec
 import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -36,10 +37,18 @@ def configure(
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    behind: list[Processor] = [
+        # Tracebacks become text first, so that the redaction reads them too.
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact_event,
+        _renderer(format),
+    ]
     structlog.configure(
-        processors=[*ahead, ProcessorFormatter.wrap_for_formatter],
+        processors=[*ahead, *behind],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        # Straight to the stream: the way through the standard library costs more than the rest.
+        logger_factory=_Lines,
         # A logger that remembers the first choice would ignore the next one.
         cache_logger_on_first_use=False,
     )
@@ -47,19 +56,25 @@ def configure(
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=[*ahead, structlog.stdlib.ExtraAdder()],
-            processors=[
-                ProcessorFormatter.remove_processors_meta,
-                # Tracebacks become text first, so that the redaction reads them too.
-                structlog.processors.StackInfoRenderer(),
-                structlog.processors.format_exc_info,
-                redact_event,
-                _renderer(format),
-            ],
+            processors=[ProcessorFormatter.remove_processors_meta, *behind],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(LEVELS[level])
+
+
+class _Lines:
+    """Writes finished lines of one module to standard error, whatever that is by then."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        """Write a line in one go, so that those of several processes do not mix."""
+        sys.stderr.write(line + "\n")
+
+    debug = info = warning = error = critical = write
 
 
 def logger(name: str) -> FilteringBoundLogger:
@@ -77,9 +92,13 @@ def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return cast("EventDict", redact(event))
 
 
+def _as_json(event: EventDict, **_: object) -> str:
+    return msgspec.json.encode(event).decode()
+
+
 def _renderer(format: Literal["json", "console"]) -> Processor:  # noqa: A002 - as configure
     if format == "json":
-        return structlog.processors.JSONRenderer()
+        return structlog.processors.JSONRenderer(serializer=_as_json)
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
