@@ -272,8 +272,10 @@ _REFUSALS = (
 
 def main() -> None:
     """Run the command line; what an operator can mend is one message, without a traceback."""
-    # Until a part takes the signal over: being told to stop while starting still cleans up.
-    signal.signal(signal.SIGTERM, _stop)
+    # Until a part takes the signals over: being told to stop while starting still cleans up. Left
+    # alone, asyncio would turn an interrupt into a cancellation, which a migration may not notice.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     try:
         result = app(result_action="return_value")
     except _REFUSALS as error:
