@@ -41,11 +41,12 @@ credits_ = App(name="credits", help="Grant credits.")
 for group in (workspace, person, key, credits_):
     app.command(group)
 
-Quietly = Annotated[bool, Parameter(negative="")]
+# An option that is only ever switched on.
+Flag = Annotated[bool, Parameter(negative="")]
 
 
 @app.command
-def serve(*, workers: int = 1, with_worker: Annotated[bool, Parameter(negative="")] = False) -> int:
+def serve(*, workers: int = 1, with_worker: Flag = False) -> int:
     """Start the database, migrate it, and serve the API until stopped.
 
     Parameters
@@ -75,7 +76,7 @@ def migrate() -> None:
 @app.command
 def demo(
     *,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Flag = False,
     exit: Annotated[bool, Parameter(name="--exit", negative="")] = False,  # noqa: A002
 ) -> int:
     """Walk one order through the public API with the published client, in a rehearsal.
@@ -111,15 +112,13 @@ def doctor() -> int:
 
 
 @app.command
-def openapi(*, check: Annotated[bool, Parameter(negative="")] = False) -> int:
+def openapi(*, check: Flag = False) -> int:
     """Write contract/openapi.json from the code, or (--check) fail if it is not current."""
     return documents.write_openapi(check=check)
 
 
 @app.command
-def docs(
-    *, check: Annotated[bool, Parameter(negative="")] = False, site: Path | None = None
-) -> int:
+def docs(*, check: Flag = False, site: Path | None = None) -> int:
     """Write the generated pages of docs/ and the Postman collection.
 
     Parameters
@@ -157,7 +156,7 @@ def create_workspace(
     name: str,
     *,
     owner: str,
-    rehearsal: Annotated[bool, Parameter(negative="")] = False,
+    rehearsal: Flag = False,
     plan: Literal["starter", "creator", "full"] = "starter",
 ) -> int:
     """Make a workspace for the person with the e-mail address OWNER.
@@ -189,7 +188,7 @@ def create_person(
     email: str,
     name: str,
     *,
-    operator: Annotated[bool, Parameter(negative="")] = False,
+    operator: Flag = False,
     manager_countries: list[str] | None = None,
     manager_platforms: list[str] | None = None,
 ) -> int:
