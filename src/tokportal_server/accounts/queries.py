@@ -11,7 +11,7 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import SavedAccountNotFoundError
 from tokportal_server.orders.locks import Row
 from tokportal_server.uploads.media import public_url
-from tokportal_server.workspaces.reference import find_country
+from tokportal_server.workspaces.reference import country_filter
 
 _SELECT = """
 SELECT a.*, m.display_name, u.storage_key AS picture_key FROM saved_accounts a
@@ -52,10 +52,7 @@ async def list_accounts(
     conn: Connection, workspace_id: UUID, query: ListAccountsQuery, *, base_url: str
 ) -> tuple[list[SavedAccount], Page]:
     """Give a page of accounts, newest first."""
-    country = query.country
-    if country is not None:
-        known = await find_country(conn, country)
-        country = known.code if known else country
+    country = await country_filter(conn, query.country)
     filters = (workspace_id, query.platform, country, query.banned)
     rows = await conn.fetch(LIST, *filters, query.per_page, query.offset)
     total = await conn.fetchval(COUNT, *filters)

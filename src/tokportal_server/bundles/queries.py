@@ -22,7 +22,7 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import ListingNotFoundError, bundle_not_found
 from tokportal_server.orders.locks import Row
 from tokportal_server.uploads.media import public_url
-from tokportal_server.workspaces.reference import find_country
+from tokportal_server.workspaces.reference import country_filter
 
 # One row a bundle: its profile, its account, and its slots counted by status.
 _SELECT = """
@@ -103,10 +103,7 @@ async def list_bundles(
     conn: Connection, workspace_id: UUID, query: ListBundlesQuery
 ) -> tuple[list[Bundle], Page]:
     """Give a page of bundles, newest first."""
-    country = query.country
-    if country is not None:
-        known = await find_country(conn, country)
-        country = known.code if known else country
+    country = await country_filter(conn, query.country)
     others = (
         query.bundle_type,
         query.platform,

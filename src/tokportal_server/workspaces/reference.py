@@ -30,6 +30,12 @@ async def find_country(conn: Connection, given: str) -> Country | None:
     return None if row is None else Country(**row)
 
 
+async def country_filter(conn: Connection, given: str | None) -> str | None:
+    """Give the code that a list's filter means; what is no country is kept, and matches nothing."""
+    known = None if given is None else await find_country(conn, given)
+    return given if known is None else known.code
+
+
 async def list_platforms(conn: Connection) -> list[Platform]:
     """Give every platform."""
     return [Platform(**row) for row in await conn.fetch(LIST_PLATFORMS)]
