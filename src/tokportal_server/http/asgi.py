@@ -7,17 +7,18 @@ carry (contract section 1) is added out here, where no answer can miss it.
 from __future__ import annotations
 
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
-log = structlog.get_logger(__name__)
+from tokportal_server.lib.log import RequestLine, log_request, request_context
+from tokportal_server.lib.redaction import redact_text
 
 API_VERSION = "2026-05-25"
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
@@ -32,19 +33,19 @@ _EXPOSED_HEADERS = (
 )
 
 
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """Write headers as ASGI wants them."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-_PREFLIGHT = _encoded(
+_PREFLIGHT = encoded(
     {
         "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
         "Access-Control-Max-Age": "86400",
     }
 )
-_EVERYWHERE = _encoded(
+_EVERYWHERE = encoded(
     {
         "X-TokPortal-API-Version": API_VERSION,
         "X-TokPortal-API-Stability": "stable",
@@ -62,12 +63,17 @@ SECONDS = Histogram(
 )
 
 
+# Each label lookup takes a lock and checks its values; the combinations are few.
+_counter = lru_cache(maxsize=4096)(REQUESTS.labels)
+_timer = lru_cache(maxsize=512)(SECONDS.labels)
+
+
 def request_id_of(headers: list[tuple[bytes, bytes]]) -> str:
     """Echo a client's request id if it is printable ASCII without spaces, else make one."""
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode("ascii")
-    return f"req_{uuid.uuid4().hex}"
+    return f"req_{secrets.token_hex(16)}"
 
 
 class Wire:
@@ -82,7 +88,7 @@ class Wire:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+        with request_context(exchange.request_id):
             if scope["method"] == "OPTIONS":
                 await exchange.preflight()
             else:
@@ -99,7 +105,7 @@ class _Exchange:
         self._began = time.perf_counter()
         self._head_only = scope["method"] == "HEAD"
         self._status = 0
-        self.request_id = request_id_of(list(scope["headers"]))
+        self.request_id = request_id_of(scope["headers"])
         # Filled on the way in by whoever knows more: rate limits, the operation's name.
         self._scope["tokportal_request_id"] = self.request_id
         self._scope["tokportal_headers"] = {}
@@ -125,22 +131,25 @@ class _Exchange:
             headers += _PREFLIGHT
         # A 401 says nothing about a bucket: nobody's was asked.
         if self._status != 401:
-            headers += _encoded(self._scope["tokportal_headers"])
+            headers += encoded(self._scope["tokportal_headers"])
         return headers
 
     def finish(self) -> None:
         """Count and log the answer."""
         operation = self._scope["tokportal_operation"]
         seconds = time.perf_counter() - self._began
-        REQUESTS.labels(operation, self._scope["method"], self._status).inc()
-        SECONDS.labels(operation).observe(seconds)
-        log.info(
-            "request",
-            operation=operation,
-            method=self._scope["method"],
-            path=_loggable(self._scope["path"]),
-            status=self._status,
-            ms=round(seconds * 1000, 1),
+        method = self._scope["method"]
+        _counter(operation, method, self._status).inc()
+        _timer(operation).observe(seconds)
+        log_request(
+            RequestLine(
+                request_id=redact_text(self.request_id),
+                operation=operation,
+                method=redact_text(method),
+                path=redact_text(_loggable(self._scope["path"])),
+                status=self._status,
+                ms=round(seconds * 1000, 1),
+            )
         )
 
 

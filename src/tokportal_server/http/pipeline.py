@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from litestar import Request
 
 from tokportal_server.http import answers, idempotency
 from tokportal_server.http.admission import Caller, admit, check_scope, recognise
@@ -27,6 +26,7 @@ from tokportal_server.http.errors import ValidationError
 from tokportal_server.http.imagined import ImaginedError, empty_shape
 from tokportal_server.http.multipart import boundary_of, receive
 from tokportal_server.http.registry import Operation
+from tokportal_server.http.request import Request
 from tokportal_server.http.validation import (
     Problem,
     decode_body,
@@ -39,7 +39,6 @@ from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 
-AnyRequest = Request[Any, Any, Any]
 FileTooLarge = Callable[[int], ApiError]
 
 
@@ -60,7 +59,7 @@ class Pipeline:
     base_url: str
     form_limits: FormLimits | None = None
 
-    async def run(self, request: AnyRequest) -> Rendered:
+    async def run(self, request: Request) -> Rendered:
         """Answer a request, or raise the ApiError that refuses it."""
         headers = dict(request.scope["headers"])
         scope: Any = request.scope
@@ -98,7 +97,7 @@ class Pipeline:
             await self.operation.handler(None)
         return caller
 
-    async def _run_public(self, request: AnyRequest, headers: dict[bytes, bytes]) -> Rendered:
+    async def _run_public(self, request: Request, headers: dict[bytes, bytes]) -> Rendered:
         async with self.ports.database.connection() as conn:
             caller = await recognise(conn, headers.get(b"x-api-key"), self.ports.settings)
             call = self._call(request, headers, caller)
@@ -108,7 +107,7 @@ class Pipeline:
 
     # Writes in one transaction.
 
-    async def _run_write(self, request: AnyRequest, call: Call, raw: bytes) -> Rendered:
+    async def _run_write(self, request: Request, call: Call, raw: bytes) -> Rendered:
         keyed = None if call.dry_run else self._keyed(request, call.headers, call.who, raw)
         if keyed is None:
             return await self._write_once(request, call, raw, None)
@@ -120,7 +119,7 @@ class Pipeline:
                 await patience.wait()
 
     async def _write_once(
-        self, request: AnyRequest, call: Call, raw: bytes, keyed: idempotency.Keyed | None
+        self, request: Request, call: Call, raw: bytes, keyed: idempotency.Keyed | None
     ) -> Rendered:
         async def answering(work: UnitOfWork) -> Answer | Rendered:
             if keyed is not None:
@@ -155,18 +154,21 @@ class Pipeline:
             return answers.render_dry_run(answer, balance=balance) if call.dry_run else rendered
 
     async def _answer(self, call: Call, arguments: dict[str, Any]) -> Answer:
-        operation = self.operation
         try:
-            answer: Answer = await operation.handler(call, **arguments)
+            answer: Answer = await self.operation.handler(call, **arguments)
         except ImaginedError:
-            moved = await operation.price(call, **arguments) if operation.price else None
-            return Answer(empty_shape(operation.returns), status=operation.status, credits=moved)
+            return await self._imagined(call, arguments)
         return answer
+
+    async def _imagined(self, call: Call, arguments: dict[str, Any]) -> Answer:
+        operation = self.operation
+        moved = await operation.price(call, **arguments) if operation.price else None
+        return Answer(empty_shape(operation.returns), status=operation.status, credits=moved)
 
     # Effects outside the database first, then one transaction that records them.
 
     async def _run_form(
-        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller
+        self, request: Request, headers: dict[bytes, bytes], caller: Caller
     ) -> Rendered:
         if self.form_limits is None:
             raise RuntimeError(f"{self.operation.operation_id} takes a form without limits")
@@ -190,7 +192,7 @@ class Pipeline:
 
     async def _run_effect(
         self,
-        request: AnyRequest,
+        request: Request,
         call: Call,
         content: bytes,
         arguments: Callable[[], dict[str, Any]],
@@ -211,7 +213,10 @@ class Pipeline:
         keyed: idempotency.Keyed | None,
         lease: idempotency.Lease | None,
     ) -> Rendered:
-        effect: Effect = await self.operation.handler(call, **arguments)
+        try:
+            effect: Effect = await self.operation.handler(call, **arguments)
+        except ImaginedError:
+            return await self._commit(call, None, lambda _: self._imagined(call, arguments))
         try:
             return await self._record(effect, call, keyed, lease)
         except BaseException:
@@ -234,9 +239,7 @@ class Pipeline:
 
     # The parts of a call.
 
-    def _call(
-        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller | None
-    ) -> Call:
+    def _call(self, request: Request, headers: dict[bytes, bytes], caller: Caller | None) -> Call:
         return Call(
             ports=self.ports,
             path=dict(request.path_params),
@@ -246,11 +249,12 @@ class Pipeline:
             dry_run=self.operation.mutating and _wants_dry_run(headers),
         )
 
-    def _arguments(self, request: AnyRequest, raw: bytes) -> dict[str, Any]:
+    def _arguments(self, request: Request, raw: bytes) -> dict[str, Any]:
         return self._query_arguments(request) | self._body_arguments(raw)
 
-    def _query_arguments(self, request: AnyRequest) -> dict[str, Any]:
-        refuse(list(unstorable_text(_path_texts(request))))
+    def _query_arguments(self, request: Request) -> dict[str, Any]:
+        if texts := _path_texts(request):
+            refuse(list(unstorable_text(texts)))
         raw: bytes = request.scope["query_string"]
         if self.operation.query is not None:
             return {"query": decode_query(self.operation.query, raw)}
@@ -266,7 +270,7 @@ class Pipeline:
         return {}
 
     def _keyed(
-        self, request: AnyRequest, headers: dict[bytes, bytes], caller: Caller, content: bytes
+        self, request: Request, headers: dict[bytes, bytes], caller: Caller, content: bytes
     ) -> idempotency.Keyed | None:
         key = idempotency.parse_key(headers.get(b"idempotency-key"))
         if key is None:
@@ -289,9 +293,11 @@ class Pipeline:
         )
 
 
-def _path_texts(request: AnyRequest) -> dict[str, str]:
+def _path_texts(request: Request) -> dict[str, str]:
     """Give the path's parameters; bytes that are no text show as lone surrogates."""
     texts = {name: str(value) for name, value in request.path_params.items()}
+    if not texts:
+        return texts
     try:
         unquote_to_bytes(request.scope["raw_path"]).decode("utf-8")
     except UnicodeDecodeError:

@@ -42,7 +42,9 @@ def wire_time(moment: datetime | None) -> str | None:
     """Write an instant as contract section 1 wants it: UTC, milliseconds, ``Z``."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return f"{moment.isoformat('T', 'milliseconds')[:23]}Z"
 
 
 @overload

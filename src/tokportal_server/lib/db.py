@@ -6,8 +6,7 @@ of 8: none finishes), so connections are passed down and never taken twice.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -37,6 +36,7 @@ UNAVAILABLE = (
     asyncpg.QueryCanceledError,
     ConnectionError,
 )
+CONNECT_SECONDS = 2.0
 # Connecting can fail in more ways: a closing pool, a socket that is not there.
 _CANNOT_CONNECT = (*UNAVAILABLE, asyncpg.InterfaceError, FileNotFoundError)
 
@@ -100,14 +100,15 @@ def is_lost(connection: Connection) -> bool:
 class Database:
     """A pool of connections. Use :meth:`open`, and :meth:`close` at the end."""
 
-    def __init__(self, pool: Pool, *, acquire_seconds: float = 2.0) -> None:
+    def __init__(self, pool: Pool, *, acquire_seconds: float = CONNECT_SECONDS) -> None:
         self._pool = pool
         self._acquire_seconds = acquire_seconds
 
     @classmethod
     async def open(cls, dsn: str, *, size: int, pooler: str = "none") -> Database:
         """Connect to ``dsn``. ``pooler="transaction"`` is for PgBouncer in transaction mode."""
-        options: dict[str, Any] = {}
+        # A connection that must be made first has no more time than one that must be waited for.
+        options: dict[str, Any] = {"timeout": CONNECT_SECONDS}
         if pooler == "transaction":
             options["statement_cache_size"] = 0
         else:
@@ -131,26 +132,46 @@ class Database:
         """Close every connection, waiting for those in use."""
         await self._pool.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend one connection.
+    def connection(self) -> _Lent:
+        """Lend one connection: ``async with database.connection() as conn``.
 
         Raises:
             ServiceUnavailableError: none was free within two seconds, the server is away, or the
                 connection was lost.
         """
+        return _Lent(self._pool, self._acquire_seconds)
+
+
+class _Lent:
+    """One connection, from the pool and back; a class, because every request passes here."""
+
+    __slots__ = ("_connection", "_patience", "_pool")
+
+    def __init__(self, pool: Pool, patience: float) -> None:
+        self._pool = pool
+        self._patience = patience
+        self._connection: PoolConnectionProxy[asyncpg.Record]
+
+    async def __aenter__(self) -> Connection:
+        # One that is idle comes at once, without the timer and the task of a wait.
+        patience = None if self._pool.get_idle_size() else self._patience
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+            self._connection = await self._pool.acquire(timeout=patience)
         except TimeoutError:
             raise unavailable("every database connection is busy") from None
         except _CANNOT_CONNECT:
             raise unavailable("the database does not answer") from None
+        return self._connection
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
         try:
-            yield connection
-        except asyncpg.InterfaceError as error:
             # Also what a misuse of asyncpg raises, and that is a mistake of ours.
-            if is_lost(connection):
+            if isinstance(error, asyncpg.InterfaceError) and is_lost(self._connection):
                 raise unavailable("the database does not answer") from error
-            raise
         finally:
-            await self._pool.release(connection)
+            await self._pool.release(self._connection)

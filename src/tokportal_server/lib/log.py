@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Literal, cast
 
 import msgspec
@@ -26,11 +26,18 @@ LEVELS = {
 }
 
 
+# What `configure` chose last, for the lines that do not pass through structlog.
+_form: Literal["json", "console"] = "console"
+_level = logging.INFO
+
+
 def configure(
     level: Literal["debug", "info", "warning", "error"],
     format: Literal["json", "console"],  # noqa: A002 - the name of the setting
 ) -> None:
     """Send every log of this process to standard error; calling again replaces the choice."""
+    global _form, _level
+    _form, _level = format, LEVELS[level]
     ahead: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -82,9 +89,50 @@ def logger(name: str) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.stdlib.get_logger(name))
 
 
-def request_context(request_id: str) -> AbstractContextManager[None]:
+class request_context:  # noqa: N801 - read as a verb: with request_context(...)
     """Put ``request_id`` on every event logged within, tasks started there included."""
-    return structlog.contextvars.bound_contextvars(request_id=request_id)
+
+    __slots__ = ("_request_id", "_tokens")
+
+    def __init__(self, request_id: str) -> None:
+        self._request_id = request_id
+
+    def __enter__(self) -> None:
+        self._tokens = structlog.contextvars.bind_contextvars(request_id=self._request_id)
+
+    def __exit__(self, *_: object) -> None:
+        structlog.contextvars.reset_contextvars(**self._tokens)
+
+
+class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What is logged of each request; whoever fills it has redacted what came from outside."""
+
+    operation: str
+    method: str
+    path: str
+    status: int
+    ms: float
+    request_id: str
+    event: str = "request"
+    level: str = "info"
+    logger: str = "tokportal_server.http"
+    timestamp: str = ""
+
+
+def log_request(line: RequestLine) -> None:
+    """Log a request. The JSON form goes straight to the stream, as every request pays for it."""
+    if _form == "json":
+        if _level <= logging.INFO:
+            stamped = msgspec.structs.replace(line, timestamp=_timestamp())
+            sys.stderr.write(msgspec.json.encode(stamped).decode() + "\n")
+        return
+    facts = msgspec.structs.asdict(line)
+    words = {name: facts[name] for name in ("operation", "method", "path", "status", "ms")}
+    logger(line.logger).info(line.event, **words)
+
+
+def _timestamp() -> str:
+    return f"{datetime.now(UTC).isoformat('T', 'microseconds')[:26]}Z"
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
