@@ -31,6 +31,13 @@ async def test_a_path_that_is_none_is_not_found_even_without_a_key(nobody: Clien
         assert (reply.status, reply.code) == (404, "NOT_FOUND")
 
 
+async def test_doubled_and_trailing_slashes_change_nothing(alice: Client) -> None:
+    for path in ["/me/", "//me", "/me//", f"//bundles///{ID}/"]:
+        reply = await alice.get(path)
+        assert reply.status == (200 if "me" in path else 404)
+        assert reply.status == 200 or reply.code == "BUNDLE_NOT_FOUND"
+
+
 async def test_another_method_is_405_and_says_which_there_are(nobody: Client) -> None:
     for method, path, allow in [
         ("GET", "/bundles/bulk", {"POST", "OPTIONS"}),
