@@ -11,6 +11,7 @@ import pytest
 from tests.cast import World
 from tests.client import Client
 from tests.http.seed import Seed, seeded
+from tests.uploads.gallery import gallery
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 
@@ -39,6 +40,15 @@ async def bell() -> AsyncIterator[Bell]:
 
 
 @pytest.fixture
-async def seed(alice: Client, conn: Connection, world: World, ports: Ports, bell: Bell) -> Seed:
+async def picture() -> AsyncIterator[str]:
+    """A photo on somebody else's server."""
+    async with gallery() as url:
+        yield url
+
+
+@pytest.fixture
+async def seed(
+    alice: Client, conn: Connection, world: World, ports: Ports, bell: Bell, picture: str
+) -> Seed:
     """Alice's things, one in every state."""
-    return await seeded(alice, conn, world, ports, hook=bell.url)
+    return await seeded(alice, conn, world, ports, hook=bell.url, picture=picture)

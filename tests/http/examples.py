@@ -11,11 +11,11 @@ from typing import Any
 
 from tests.client import Client, Reply
 from tests.http.seed import Seed, clip
-from tests.orders.walk import PROFILE, order, video
+from tests.orders.walk import PROFILE, in_days, order, video
 from tests.uploads import media
 from tests.uploads.forms import form
 from tokportal_server.entry.operations import all_operations
-from tokportal_server.http.registry import BASE_PATH, Operation
+from tokportal_server.http.registry import Operation
 
 JSON = {"Content-Type": "application/json"}
 
@@ -43,8 +43,22 @@ EXAMPLES: dict[str, Example] = {
     "listCreditTransactions": Example("/credits/history"),
     "listBundles": Example("/bundles"),
     "createBundle": Example("/bundles", order()),
+    "createBundlesBulk": Example(
+        "/bundles/bulk",
+        {
+            "platforms": ["tiktok", "instagram"],
+            "country": "USA",
+            "accounts_count": 2,
+            "upload_accounts_count": 1,
+            "videos_per_account": 2,
+        },
+    ),
     "getBundle": Example("/bundles/{fresh}"),
+    "updateBundle": Example("/bundles/{fresh}", {"title": "Autumn", "external_ref": None}),
     "publishBundle": Example("/bundles/{ready}/publish"),
+    "unpublishBundle": Example("/bundles/{offered}/unpublish"),
+    "addVideoSlots": Example("/bundles/{fresh}/add-video-slots", {"quantity": 2}),
+    "addEditSlots": Example("/bundles/{fresh}/add-edit-slots", {"quantity": 1}),
     "getBundlePublishReadiness": Example("/bundles/{fresh}/publish-readiness"),
     "getBundleAccount": Example("/bundles/{fresh}/account"),
     "configureBundleAccount": Example("/bundles/{fresh}/account", PROFILE),
@@ -55,10 +69,55 @@ EXAMPLES: dict[str, Example] = {
     "listBundleVideos": Example("/bundles/{fresh}/videos"),
     "getBundleVideo": Example("/bundles/{fresh}/videos/1"),
     "configureBundleVideo": Example("/bundles/{fresh}/videos/2", video(volume_original_sound=50)),
+    "patchBundleVideo": Example("/bundles/{fresh}/videos/1", {"name": "Tart", "external_ref": "t"}),
+    "batchConfigureBundleVideos": Example(
+        "/bundles/{fresh}/videos/batch",
+        {"videos": [{"position": 1, **video()}, {"position": 2, **video(6)}]},
+    ),
+    "importBundleVideosCsv": Example(
+        "/bundles/{fresh}/videos/import-csv",
+        file=f"position,video_type,description,target_publish_date,video_url\n"
+        f"1,video,Look,{in_days(5)},https://media.example.com/a.mp4\n".encode(),
+    ),
+    "publishAllBundleVideos": Example("/bundles/{scheduled}/videos/publish-all"),
+    "unscheduleBundleVideo": Example("/bundles/{scheduled}/videos/1/unschedule"),
+    "resetBundleVideo": Example("/bundles/{scheduled}/videos/2/reset"),
+    "requestBundleVideoCorrections": Example(
+        "/bundles/{worked_on}/videos/1/corrections", {"comment": "The sound is missing."}
+    ),
+    "fixBundleVideoDownload": Example(
+        "/bundles/{worked_on}/videos/2/fix-download",
+        {"video_url": "https://media.example.com/b.mp4"},
+    ),
     "publishBundleVideo": Example("/bundles/{live}/videos/1/publish"),
     "finalizeBundleVideo": Example("/bundles/{posted}/videos/1/finalize"),
     "listAccounts": Example("/accounts"),
     "getAccount": Example("/accounts/{account}"),
+    "listAccountBundles": Example("/accounts/{account}/bundles"),
+    "revealAccountCredentials": Example("/accounts/{account}/reveal-credentials"),
+    "retrieveAccountVerificationCode": Example("/accounts/{account}/verification-code"),
+    "getAccountEditRequest": Example("/accounts/{account}/edit-request"),
+    "createAccountEditRequest": Example(
+        "/accounts/{account}/edit-request",
+        {"requested_username": "acme.weekly", "requested_visible_name": "Acme"},
+    ),
+    "listAccountBans": Example("/account-bans"),
+    "listCommentTasks": Example("/comments"),
+    "createCommentTasks": Example(
+        "/comments",
+        {
+            "saved_account_id": "{account}",
+            "target_video_url": "https://www.tiktok.com/@baker/video/7300000000000000009",
+            "comment_text": "Which flour do you use?",
+        },
+    ),
+    "getCommentTask": Example("/comments/{comment}"),
+    "deleteCommentTask": Example("/comments/{comment}"),
+    "approveCommentTask": Example("/comments/{comment_to_approve}/approve"),
+    "disputeCommentTask": Example(
+        "/comments/{comment_to_dispute}/dispute", {"reason": "I cannot find it."}
+    ),
+    "listCommentTaskVerifications": Example("/comments/{comment}/verifications"),
     "listWebhookEvents": Example("/webhooks/events"),
     "listWebhookEndpoints": Example("/webhooks"),
     "createWebhookEndpoint": Example(
@@ -68,6 +127,17 @@ EXAMPLES: dict[str, Example] = {
     "updateWebhookEndpoint": Example("/webhooks/{endpoint}", {"description": "Ours"}),
     "listWebhookDeliveries": Example("/webhooks/{endpoint}/deliveries"),
     "deleteWebhookEndpoint": Example("/webhooks/{endpoint}"),
+    "testWebhookEndpoint": Example("/webhooks/{endpoint}/test"),
+    "retryWebhookDelivery": Example("/webhooks/{endpoint}/deliveries/{delivery}/retry"),
+    "listEvents": Example("/events"),
+    "uploadVideo": Example("/upload/video", {"bundle_id": "{fresh}", "filename": "clip.mov"}),
+    "uploadImage": Example(
+        "/upload/image",
+        {"bundle_id": "{fresh}", "filename": "photo.jpg", "content_type": "image/jpeg"},
+    ),
+    "uploadImageFromUrl": Example(
+        "/upload/image/from-url", {"bundle_id": "{fresh}", "url": "{picture}"}
+    ),
     "uploadVideoDirect": Example(
         "/upload/video/direct", fields={"bundle_id": "{fresh}"}, file=clip()
     ),
@@ -79,7 +149,15 @@ EXAMPLES: dict[str, Example] = {
     "advanceRehearsalClock": Example(
         "/clock/advance", {"hours": 1}, refused_with="NOT_A_REHEARSAL"
     ),
+    "setWebhookFault": Example(
+        "/webhooks/{endpoint}/fault",
+        {"fault": "twice", "deliveries": 1},
+        refused_with="NOT_A_REHEARSAL",
+    ),
 }
+
+# Those whose bodies are texts that hold names of :class:`Seed`.
+NAMES_IN_BODY = {"uploadVideo", "uploadImage", "uploadImageFromUrl", "createCommentTasks"}
 
 
 def built() -> dict[str, Operation]:
@@ -114,7 +192,7 @@ async def perform(
         path or path_of(operation.operation_id, seed),
         body=body,
         headers=own | (headers or {}),
-        base=operation.base_path if operation.beyond_reference else BASE_PATH,
+        base=operation.base_path,
     )
 
 
@@ -127,4 +205,7 @@ def _body(
         return form(example.file, fields | more)
     if example.body is None:
         return (b"{}", JSON) if another_body else (None, {})
-    return json.dumps(example.body).encode() + b" " * another_body, JSON
+    body = example.body
+    if operation.operation_id in NAMES_IN_BODY:
+        body = {name: value.format(**asdict(seed)) for name, value in body.items()}
+    return json.dumps(body).encode() + b" " * another_body, JSON

@@ -9,53 +9,93 @@ from uuid import UUID
 
 from tests.cast import World
 from tests.client import Client
-from tests.orders.walk import PROFILE, claimed, ordered, published, set_up, video
+from tests.comments.steps import commented, submitted
+from tests.orders.walk import (
+    PROFILE,
+    claimed,
+    ordered,
+    posted,
+    published,
+    published_with_videos,
+    set_up,
+    video,
+    workable,
+    working,
+)
 from tests.uploads import media
 from tests.uploads.forms import form
+from tokportal_server.comments.deadlines import settle_task
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.webhooks.dispatch import Dispatcher
+from tokportal_server.workbench.operations.enter_code import enter_code
+from tokportal_server.workbench.operations.report_download_issue import report_download_issue
 from tokportal_server.workbench.operations.submit_slot import submit_slot
 
 
 @dataclass(frozen=True)
 class Seed:
-    """Ids of Alice's things, named after the state that they are in."""
+    """Ids of Alice's things, named after the state that they are in, and a photo's address."""
 
     fresh: str
     ready: str
     live: str
+    offered: str
     in_review: str
     to_correct: str
     posted: str
+    scheduled: str
+    worked_on: str
     account: str
     endpoint: str
+    delivery: str
+    comment: str
+    comment_to_approve: str
+    comment_to_dispute: str
+    picture: str
 
 
-async def seeded(alice: Client, conn: Connection, world: World, ports: Ports, *, hook: str) -> Seed:
+async def seeded(
+    alice: Client, conn: Connection, world: World, ports: Ports, *, hook: str, picture: str
+) -> Seed:
     """Make one bundle for each state, a delivered account and an endpoint at ``hook``."""
     ready = await ordered(alice, videos=1)
     await alice.put(f"/bundles/{ready}/account", PROFILE)
     await _configured(alice, ready)
     live = await published(alice, videos=2)
     await _configured(alice, live)
+    offered = await published(alice, videos=0)
     in_review, to_correct = [await published(alice, videos=0) for _ in range(2)]
     for bundle in (in_review, to_correct):
         await claimed(conn, world, ports, bundle)
         await set_up(conn, world, ports, bundle)
-    posted, account = await _posted(alice, conn, world, ports)
+    finished, account = await _posted(alice, conn, world, ports)
+    scheduled = await published_with_videos(alice, conn, world, videos=2)
+    worked_on = await _worked_on(alice, conn, world, ports)
     endpoint = await alice.post("/webhooks", {"url": hook, "events": ["bundle.created"]})
+    fresh = await ordered(alice)
+    await Dispatcher(ports).run_once()
+    deliveries = (await alice.get(f"/webhooks/{endpoint.data['id']}/deliveries")).data
     return Seed(
-        fresh=await ordered(alice),
+        fresh=fresh,
         ready=ready,
         live=live,
+        offered=offered,
         in_review=in_review,
         to_correct=to_correct,
-        posted=posted,
+        posted=finished,
+        scheduled=scheduled,
+        worked_on=worked_on,
         account=account,
         endpoint=endpoint.data["id"],
+        delivery=deliveries[0]["id"],
+        comment=await commented(alice, account, 1),
+        comment_to_approve=await _confirmed_comment(alice, conn, world, account, 2),
+        comment_to_dispute=await _confirmed_comment(alice, conn, world, account, 3),
+        picture=picture,
     )
 
 
@@ -82,6 +122,10 @@ async def _posted(alice: Client, conn: Connection, world: World, ports: Ports) -
     await claimed(conn, world, ports, bundle)
     account = await set_up(conn, world, ports, bundle)
     assert (await alice.post(f"/bundles/{bundle}/account/finalize")).status == 200
+    async with working(conn, world) as tx:
+        await enter_code(
+            tx=tx, actor=world.as_mona, vault=ports.vault, account_id=account, code="204816"
+        )
     async with unit_of_work(conn, world.acme, now=real_now() + timedelta(days=6)) as tx:
         await submit_slot(
             tx=tx,
@@ -92,3 +136,25 @@ async def _posted(alice: Client, conn: Connection, world: World, ports: Ports) -
             rules=OrderRules.of(ports.settings),
         )
     return bundle, str(account)
+
+
+async def _confirmed_comment(
+    alice: Client, conn: Connection, world: World, account: str, number: int
+) -> str:
+    """Have Mona write a comment that nobody finds for three days; give its task's id."""
+    task_id = await commented(alice, account, number)
+    await submitted(conn, world, task_id)
+    async with working(conn, world, hours=73) as tx:
+        assert await settle_task(tx, UUID(task_id))
+    return task_id
+
+
+async def _worked_on(alice: Client, conn: Connection, world: World, ports: Ports) -> str:
+    """Have Mona post slot 1 of a bundle, and miss the media of slot 2."""
+    bundle = await workable(alice, conn, world, ports, videos=2, auto_finalize_videos=False)
+    await posted(conn, world, ports, bundle)
+    async with working(conn, world) as tx:
+        await report_download_issue(
+            tx=tx, actor=world.as_mona, bundle_id=UUID(bundle), position=2, reason="404"
+        )
+    return bundle

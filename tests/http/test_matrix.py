@@ -129,7 +129,13 @@ async def test_somebody_elses_object_is_not_found_by_a_body_either(
         },
     )
     assert bundle.code == "SAVED_ACCOUNT_NOT_FOUND"
-    for name in ("uploadVideoDirect", "uploadImageDirect"):
+    for name in (
+        "uploadVideo",
+        "uploadVideoDirect",
+        "uploadImage",
+        "uploadImageDirect",
+        "uploadImageFromUrl",
+    ):
         assert (await perform(charlie, BUILT[name], seed)).code == "BUNDLE_NOT_FOUND"
 
 

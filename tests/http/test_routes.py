@@ -12,7 +12,6 @@ NOT_OFFERED = [
     ("GET", f"/accounts/{ID}/managed-subscription"),
     ("POST", f"/accounts/{ID}/managed-subscription/reactivate"),
     ("POST", f"/accounts/{ID}/managed-subscription/cancel"),
-    ("GET", "/account-bans"),
     ("PATCH", f"/accounts/{ID}/commenting-profile"),
     ("POST", f"/accounts/{ID}/rewarm"),
     ("PUT", f"/bundles/{ID}/warming-terms"),
@@ -63,9 +62,9 @@ async def test_an_operation_of_newer_clients_is_named_as_not_offered(nobody: Cli
         assert reply.details["operation_id"] in reply.json["error"]["message"]
 
 
-async def test_there_are_thirteen_of_those_with_names_of_their_own(nobody: Client) -> None:
+async def test_there_are_twelve_of_those_with_names_of_their_own(nobody: Client) -> None:
     names = [(await nobody.call(*call)).details["operation_id"] for call in NOT_OFFERED]
-    assert len(set(names)) == 13
+    assert len(set(names)) == 12
 
 
 async def test_an_operation_that_is_not_built_says_so_whatever_is_sent(alice: Client) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from tokportal_server.http.paging import Page
 
-DRY_RUN_NOTICE = "Dry run: every check passed, nothing was changed and nothing was charged."
+DRY_RUN_NOTICE = "Dry run: a live call would answer so; nothing was changed, nothing charged."
 JSON = "application/json"
 
 
@@ -25,13 +26,17 @@ class CreditsMoved:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success. ``data`` becomes the ``data`` member, ``siblings`` stand beside it."""
+    """A success. ``data`` becomes the ``data`` member, ``siblings`` stand beside it.
+
+    ``keep`` is how long it may be replayed, if its content lives for less than its operation's.
+    """
 
     data: Any
     status: int = 200
     credits: CreditsMoved | None = None
     page: Page | None = None
     siblings: Mapping[str, Any] = field(default_factory=dict)
+    keep: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,5 +154,5 @@ class _Exchange:
 
 
 def _loggable(path: str) -> str:
-    """Give a path without what opens a file: a media address is itself the right to read it."""
-    return "/media/…" if path.startswith("/media/") else path
+    """Give a path without what opens a file: its address is itself the right to read or send it."""
+    return next((f"{start}…" for start in ("/media/", "/uploads/") if path.startswith(start)), path)

@@ -40,13 +40,13 @@ SELECT fingerprint, status, body, content_type, sealed, api_key_id
 """
 STORE = """
 INSERT INTO idempotency_keys AS k (workspace_id, key, fingerprint, api_key_id, status, body,
-                                   content_type, sealed, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9)
+                                   content_type, sealed, expires_at, subject_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9, $10)
 ON CONFLICT (workspace_id, key) DO UPDATE
    SET fingerprint = excluded.fingerprint, api_key_id = excluded.api_key_id,
        status = excluded.status, body = excluded.body, content_type = excluded.content_type,
        sealed = excluded.sealed, expires_at = excluded.expires_at, created_at = now(),
-       lease_token = NULL, lease_until = NULL
+       subject_id = excluded.subject_id, lease_token = NULL, lease_until = NULL
 """
 LEASE = """
 INSERT INTO idempotency_keys AS k (workspace_id, key, fingerprint, api_key_id, lease_token,
@@ -81,17 +81,24 @@ class Keyed:
     keep: timedelta
     # Answers that hold secrets are stored sealed, and replayed to the same API key alone.
     vault: Vault | None = None
+    # Whose secrets a sealed answer holds: they go when that thing ends.
+    subject_id: UUID | None = None
 
     @property
     def context(self) -> str:
         """What binds a sealed answer to its row."""
-        return f"idempotency:{self.workspace_id}:{self.key}"
+        return sealed_context(self.workspace_id, self.key)
 
     @property
     def lock(self) -> int:
         """The advisory lock that stands for the key: 64 bits of its digest."""
         digest = sha256(self.workspace_id.bytes + self.key.encode()).digest()
         return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def sealed_context(workspace_id: UUID, key: str) -> str:
+    """Give what binds the sealed answer of a key to its row."""
+    return f"idempotency:{workspace_id}:{key}"
 
 
 def parse_key(raw: bytes | None) -> str | None:
@@ -151,8 +158,13 @@ async def replay(conn: Connection, keyed: Keyed) -> Rendered | None:
     )
 
 
-async def store(conn: Connection, keyed: Keyed, rendered: Rendered) -> None:
-    """Store an answer, in the transaction of the effects that it reports."""
+async def store(
+    conn: Connection, keyed: Keyed, rendered: Rendered, *, keep: timedelta | None = None
+) -> None:
+    """Store an answer, in the transaction of the effects that it reports.
+
+    ``keep`` (at most the key's own) is for one whose content lives for less.
+    """
     body = rendered.body
     if keyed.vault is not None:
         body = keyed.vault.seal(body, context=keyed.context)
@@ -166,7 +178,8 @@ async def store(conn: Connection, keyed: Keyed, rendered: Rendered) -> None:
         body,
         rendered.content_type,
         keyed.vault is not None,
-        keyed.keep,
+        keyed.keep if keep is None else min(keep, keyed.keep),
+        keyed.subject_id,
     )
 
 

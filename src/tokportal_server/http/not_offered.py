@@ -13,7 +13,6 @@ _OPERATIONS = (
         "reactivateAccountManagedSubscription",
     ),
     ("POST", "/accounts/{id}/managed-subscription/cancel", "cancelAccountManagedSubscription"),
-    ("GET", "/account-bans", "listAccountBans"),
     ("PATCH", "/accounts/{id}/commenting-profile", "updateAccountCommentingProfile"),
     ("POST", "/accounts/{id}/rewarm", "rewarmAccount"),
     ("PUT", "/bundles/{id}/warming-terms", "configureBundleWarmingTerms"),

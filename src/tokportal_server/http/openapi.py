@@ -177,7 +177,10 @@ def _request_body(operation: Operation, schemas: dict[Any, Any]) -> dict[str, An
         return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
     if operation.body is None:
         return None
-    return {"required": True, "content": {"application/json": {"schema": schemas[operation.body]}}}
+    return {
+        "required": operation.body_required,
+        "content": {"application/json": {"schema": schemas[operation.body]}},
+    }
 
 
 def declared_errors(operation: Operation) -> list[type[ApiError]]:

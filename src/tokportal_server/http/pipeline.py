@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
 import msgspec
 
@@ -40,6 +41,8 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 
 FileTooLarge = Callable[[int], ApiError]
+# Decodes what the handler takes, or refuses it; only called where no earlier answer is replayed.
+Arguments = Callable[[], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,7 @@ class Pipeline:
                 request.stream(), headers, max_bytes=self.ports.settings.json_body_max_bytes
             )
             call = self._call(request, headers, caller)
-            if self.operation.effects:
-                return await self._run_effect(
-                    request, call, raw, lambda: self._arguments(request, raw)
-                )
-            return await self._run_write(request, call, raw)
+            return await self._run_keyed(request, call, raw, lambda: self._arguments(request, raw))
         async with self.ports.database.connection() as conn:
             caller = await self._admit(conn, headers, limits)
             call = self._call(request, headers, caller)
@@ -105,29 +104,41 @@ class Pipeline:
             arguments = self._query_arguments(request)
             return answers.render(await self.operation.handler(call, **arguments))
 
+    async def _run_keyed(
+        self, request: Request, call: Call, content: bytes, arguments: Arguments
+    ) -> Rendered:
+        """Write, under the request's idempotency key if it has one; ``content`` is its body."""
+        keyed = None if call.dry_run else self._keyed(request, call.headers, call.who, content)
+        if self.operation.effects:
+            return await self._run_effect(call, keyed, arguments)
+        return await self._run_write(call, keyed, arguments)
+
     # Writes in one transaction.
 
-    async def _run_write(self, request: Request, call: Call, raw: bytes) -> Rendered:
-        keyed = None if call.dry_run else self._keyed(request, call.headers, call.who, raw)
+    async def _run_write(
+        self, call: Call, keyed: idempotency.Keyed | None, arguments: Arguments
+    ) -> Rendered:
         if keyed is None:
-            return await self._write_once(request, call, raw, None)
+            return await self._write_once(call, None, arguments)
         patience = idempotency.Patience(keyed)
         while True:
             try:
-                return await self._write_once(request, call, raw, keyed)
+                return await self._write_once(call, keyed, arguments)
             except idempotency.StillRunning:
                 await patience.wait()
 
     async def _write_once(
-        self, request: Request, call: Call, raw: bytes, keyed: idempotency.Keyed | None
+        self, call: Call, keyed: idempotency.Keyed | None, arguments: Arguments
     ) -> Rendered:
         async def answering(work: UnitOfWork) -> Answer | Rendered:
+            call.work = work
             if keyed is not None:
                 await idempotency.lock(work.conn, keyed)
                 if (stored := await idempotency.replay(work.conn, keyed)) is not None:
+                    if self.operation.replayed is not None:
+                        await self.operation.replayed(call)
                     return stored
-            call.work = work
-            return await self._answer(call, self._arguments(request, raw))
+            return await self._answer(call, arguments())
 
         return await self._commit(call, keyed, answering)
 
@@ -150,7 +161,7 @@ class Pipeline:
                     return answer
                 rendered = answers.render(answer)
                 if keyed is not None:
-                    await idempotency.store(conn, keyed, rendered)
+                    await idempotency.store(conn, keyed, rendered, keep=answer.keep)
             return answers.render_dry_run(answer, balance=balance) if call.dry_run else rendered
 
     async def _answer(self, call: Call, arguments: dict[str, Any]) -> Answer:
@@ -160,12 +171,14 @@ class Pipeline:
             return await self._imagined(call, arguments)
         return answer
 
+    async def _imagine(self, work: UnitOfWork, call: Call, arguments: dict[str, Any]) -> Answer:
+        call.work = work
+        return await self._imagined(call, arguments)
+
     async def _imagined(self, call: Call, arguments: dict[str, Any]) -> Answer:
         operation = self.operation
         moved = await operation.price(call, **arguments) if operation.price else None
         return Answer(empty_shape(operation.returns), status=operation.status, credits=moved)
-
-    # Effects outside the database first, then one transaction that records them.
 
     async def _run_form(
         self, request: Request, headers: dict[bytes, bytes], caller: Caller
@@ -188,17 +201,14 @@ class Pipeline:
                 refuse([*upload.problems, *unstorable_text(texts)])
                 return self._query_arguments(request)
 
-            return await self._run_effect(request, call, digest, arguments)
+            return await self._run_keyed(request, call, digest, arguments)
+
+    # Effects outside the database first, then one transaction that records them.
 
     async def _run_effect(
-        self,
-        request: Request,
-        call: Call,
-        content: bytes,
-        arguments: Callable[[], dict[str, Any]],
+        self, call: Call, keyed: idempotency.Keyed | None, arguments: Arguments
     ) -> Rendered:
         """Hold the idempotency key by a lease while the work outside is done."""
-        keyed = None if call.dry_run else self._keyed(request, call.headers, call.who, content)
         if keyed is None:
             return await self._finish_effect(call, arguments(), None, None)
         async with idempotency.leased(self.ports.database, keyed) as held:
@@ -216,7 +226,7 @@ class Pipeline:
         try:
             effect: Effect = await self.operation.handler(call, **arguments)
         except ImaginedError:
-            return await self._commit(call, None, lambda _: self._imagined(call, arguments))
+            return await self._commit(call, None, lambda work: self._imagine(work, call, arguments))
         try:
             return await self._record(effect, call, keyed, lease)
         except BaseException:
@@ -264,6 +274,8 @@ class Pipeline:
 
     def _body_arguments(self, raw: bytes) -> dict[str, Any]:
         if self.operation.body is not None:
+            if not self.operation.body_required and raw.strip() in (b"", b"null"):
+                return {"body": None}
             return {"body": decode_body(self.operation.body, raw or b"null")}
         if raw:
             decode_body(_Nothing, raw)
@@ -275,6 +287,7 @@ class Pipeline:
         key = idempotency.parse_key(headers.get(b"idempotency-key"))
         if key is None:
             return None
+        sealed = self.operation.idempotency == "sealed"
         return idempotency.Keyed(
             workspace_id=caller.workspace_id,
             api_key_id=caller.key_id,
@@ -286,11 +299,21 @@ class Pipeline:
                 content,
                 headers.get(b"x-tokportal-stale-dates", b""),
             ),
-            keep=idempotency.KEPT_WITH_CREDITS
-            if self.operation.moves_credits
-            else idempotency.KEPT,
-            vault=self.ports.vault if self.operation.idempotency == "sealed" else None,
+            keep=self.operation.keep
+            or (
+                idempotency.KEPT_WITH_CREDITS if self.operation.moves_credits else idempotency.KEPT
+            ),
+            vault=self.ports.vault if sealed else None,
+            subject_id=_subject(request) if sealed else None,
         )
+
+
+def _subject(request: Request) -> UUID | None:
+    """Give the id that a path names; the operation itself refuses one that is malformed."""
+    try:
+        return UUID(str(request.path_params["id"]))
+    except (KeyError, ValueError):
+        return None
 
 
 def _path_texts(request: Request) -> dict[str, str]:

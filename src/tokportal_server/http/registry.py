@@ -1,7 +1,8 @@
 """Operations as data: each slice's ``routes.py`` fills a :class:`Router`, ``entry`` joins them.
 
 A handler is ``async def name(call: Call, ...) -> Answer``. A parameter called ``body`` or ``query``
-is decoded to its annotation; that annotation is also what the OpenAPI document shows. Path
+is decoded to its annotation; that annotation is also what the OpenAPI document shows. A body of
+``X | None`` need not be sent. Path
 parameters are read from the call (``call.id("id", BundleNotFoundError)``).
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_type_hints
+from datetime import timedelta
+from types import NoneType
+from typing import Any, Literal, cast, get_args, get_type_hints
 
 from tokportal_server.http.answers import CreditsMoved
 from tokportal_server.http.errors import DryRunIdError, NotImplementedYetError
@@ -21,6 +24,7 @@ BASE_PATH = "/api/ext"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[..., Awaitable[Any]]
 Price = Callable[..., Awaitable[CreditsMoved]]
+Replayed = Callable[..., Awaitable[None]]
 Errors = tuple[type[ApiError], ...]
 IdempotencyPolicy = Literal["none", "standard", "sealed"]
 
@@ -38,9 +42,12 @@ class Operation:
     """One operation: where it is, what it takes, what it gives, how it can refuse.
 
     ``effects`` marks one that works outside the database first and returns an ``Effect``;
+    ``keep`` is how long an answer replays, where its content lives for less than others do.
     ``more_headers`` names headers of ``openapi_parts.MORE_HEADERS`` that it reads.
-    ``price`` takes what the handler takes, and says what the request alone tells of its cost: for
-    a dry run about a thing that another dry run imagined.
+    ``addition`` marks one of ours among the reference's own paths. ``price`` takes what the handler
+    takes, and says what the request alone tells of its cost: for a dry run about a thing that
+    another dry run imagined. ``replayed`` takes the call whose stored answer is given again, in the
+    transaction that reads it.
     """
 
     operation_id: str
@@ -62,15 +69,24 @@ class Operation:
     moves_credits: bool = False
     siblings: Any = None
     idempotency: IdempotencyPolicy = "standard"
+    keep: timedelta | None = None
     effects: bool = False
     more_headers: tuple[str, ...] = ()
     price: Price | None = None
+    replayed: Replayed | None = None
+    body_required: bool = True
     base_path: str = BASE_PATH
+    addition: bool = False
     built: bool = True
 
     @property
     def beyond_reference(self) -> bool:
-        """Whether this is an addition of ours, under a base path of its own."""
+        """Whether this is an addition of ours."""
+        return self.addition or self.has_own_base
+
+    @property
+    def has_own_base(self) -> bool:
+        """Whether its path stands under another base than the reference's."""
         return self.base_path != BASE_PATH
 
     @property
@@ -115,6 +131,7 @@ class Router:
         def register(handler: Handler) -> Handler:
             hints = get_type_hints(handler)
             form: Form | None = more.get("form")
+            body, body_required = (None, True) if form else _body_of(hints.get("body"))
             self.operations.append(
                 Operation(
                     operation_id=operation_id,
@@ -128,7 +145,8 @@ class Router:
                     returns=returns,
                     errors=errors + path_errors,
                     path_errors=path_errors,
-                    body=None if form else hints.get("body"),
+                    body=body,
+                    body_required=body_required,
                     query=hints.get("query"),
                     **more,
                 )
@@ -136,6 +154,14 @@ class Router:
             return handler
 
         return register
+
+
+def _body_of(annotation: Any) -> tuple[type[Any] | None, bool]:
+    """Give the type of a body, and whether one must be sent: ``X | None`` may be left out."""
+    options = [option for option in get_args(annotation) if option is not NoneType]
+    if len(options) == 1 and NoneType in get_args(annotation):
+        return options[0], False
+    return annotation, True
 
 
 def not_built(

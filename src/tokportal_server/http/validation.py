@@ -10,15 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import (
-    Any,
-    Literal,
-    Protocol,
-    TypeVar,
-    get_args,
-    get_origin,
-    runtime_checkable,
-)
+from typing import Any, Protocol, TypeVar, get_args, get_origin, runtime_checkable
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -31,6 +23,7 @@ from tokportal_server.http.errors import (
     UnknownParameterError,
     ValidationError,
 )
+from tokportal_server.http.wording import describe, shown
 
 T = TypeVar("T", bound=msgspec.Struct)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -61,8 +54,11 @@ def refuse(problems: list[Problem]) -> None:
     first = problems[0]
     more = f" ({len(problems) - 1} more in details.errors)" if len(problems) > 1 else ""
     errors = [msgspec.structs.replace(p, value=_echo(p.value)) for p in problems]
+    value = errors[0].value
+    got = "" if value is msgspec.UNSET or value is None else f"; got {shown(value)}"
     raise ValidationError(
-        f"{first.field}: {first.message}{more}", details={"errors": msgspec.to_builtins(errors)}
+        f"{first.field}: {first.message}{got}{more}",
+        details={"errors": msgspec.to_builtins(errors)},
     )
 
 
@@ -222,8 +218,10 @@ def check_fields(
         except msgspec.ValidationError as error:
             problems.append(_problem(info, document[name], str(error)))
             broken.add(info.name)
-    problems += [p for p in _rules(kind, good, broken) if p.field not in broken]
     unknown = [_printable(name) for name in document if name not in _known(kind)]
+    # Who named a field, if wrongly, need not hear that the body as a whole asks for nothing.
+    silenced = broken | {"body"} if broken or unknown else broken
+    problems += [p for p in _rules(kind, good, broken) if p.field not in silenced]
     return problems, unknown
 
 
@@ -237,21 +235,8 @@ def _rules(kind: type[msgspec.Struct], good: dict[str, Any], broken: set[str]) -
 
 def _problem(info: FieldInfo, value: object, message: str) -> Problem:
     """Say what is wrong with one field in a sentence."""
-    reason, _, path = message.partition(" - at `$")
-    field = info.encode_name + path.rstrip("`")
-    choices = _choices(info.type)
-    if choices and not path:
-        reason = f"must be one of {', '.join(map(str, choices))}"
-    return Problem(field, reason[:1].lower() + reason[1:] if reason else "is not valid", value)
-
-
-def _choices(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    for part in get_args(annotation):
-        if found := _choices(part):
-            return found
-    return ()
+    path, sentence, found = describe(info.type, value, message)
+    return Problem(info.encode_name + path, sentence, found)
 
 
 def decode_query(kind: type[T], raw: bytes) -> T:

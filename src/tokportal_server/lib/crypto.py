@@ -104,6 +104,11 @@ class Vault:
             return sealed
         return self._wrap(data_key, context) + sealed[_WRAPPED_END:]
 
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The ids of the keys at hand."""
+        return frozenset(self._wrapping)
+
     @staticmethod
     def key_id_of(sealed: bytes) -> str:
         """Give the id of the key that sealed a record (its bytes 2 to 5), without opening it."""

@@ -25,14 +25,24 @@ class Transition:
 
 
 class Machine:
-    """The transitions of one kind of object, stored in ``table`` with key column ``key``."""
+    """The transitions of one kind of object, stored in ``table`` with key column ``key``.
+
+    ``stamp`` is the column that keeps when the status last changed, if the table has one.
+    """
 
     def __init__(
-        self, kind: str, *, table: str, key: str, transitions: Iterable[Transition]
+        self,
+        kind: str,
+        *,
+        table: str,
+        key: str,
+        transitions: Iterable[Transition],
+        stamp: str | None = None,
     ) -> None:
         self.kind = kind
         self.table = table
         self.key = key
+        self.stamp = stamp
         self.transitions = tuple(transitions)
         self._by_pair = {(t.source, t.target): t for t in self.transitions}
         if len(self._by_pair) != len(self.transitions):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -17,6 +18,17 @@ _FIRST_DELAY_SECONDS = 1.0
 _MAX_DELAY_SECONDS = 30.0
 
 log = structlog.get_logger()
+
+
+def spare_the_collector() -> None:
+    """Keep what start-up made out of later garbage collections, and have fewer of those.
+
+    To be called once when everything is loaded: modules and classes live as long as the process,
+    and looking through them again and again took a quarter of a busy worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
 
 
 def die_with_parent(number: signal.Signals = signal.SIGTERM, *, parent: int | None = None) -> None:

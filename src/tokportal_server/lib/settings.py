@@ -56,6 +56,13 @@ VaultKey = Annotated[
         extra={"accepts": "32 bytes as 64 hexadecimal digits or as base64; several with commas"},
     ),
 ]
+SigningSecret = Annotated[
+    str,
+    Meta(
+        pattern=r"^[!-~]{16,200}\Z",
+        extra={"accepts": "16 to 200 printable characters without blanks"},
+    ),
+]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Hours = Annotated[int, Meta(ge=1, le=8760)]
 
@@ -208,6 +215,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "acknowledges the end of management."
         ),
     ] = "open"
+    inbound_mail_secret: Annotated[
+        SigningSecret | None,
+        Meta(
+            description="What a mail server signs the mails of accounts with; without it "
+            "`/hooks/inbound-mail` is not there.",
+            extra=SECRET,
+        ),
+    ] = None
+    inbound_mail_max_bytes: Annotated[
+        int,
+        Meta(ge=1024, le=1 << 26, description="Longest mail that is handed over."),
+    ] = 1 << 20
     profile_claim_hours: Annotated[
         Hours,
         Meta(description="Time that a manager has for setting up a claimed profile."),
@@ -224,6 +243,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Hours,
         Meta(description="Time after which an unclaimed bundle becomes a priority."),
     ] = 24
+
+    comment_limit_per_target: Annotated[
+        bool,
+        Meta(description="Whether a workspace may order only one comment a day for each post."),
+    ] = True
+    comment_refuse_like_texts: Annotated[
+        bool,
+        Meta(
+            description="Whether accounts of a workspace may not be given nearly the same comment "
+            "within 24 hours.",
+        ),
+    ] = True
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:

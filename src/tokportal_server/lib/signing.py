@@ -37,8 +37,8 @@ def sign_webhook(secret: str, timestamp: int, body: bytes) -> str:
     ``secret`` counts as UTF-8 text, prefix included; ``timestamp`` is Unix seconds of real time.
     """
     signed = f"{timestamp}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    return f"t={timestamp},v1={digest}"
+    digest = hmac.digest(secret.encode(), signed, "sha256")
+    return f"t={timestamp},v1={digest.hex()}"
 
 
 def verify_signature(secret: str, signature: str, body: bytes, *, now: int) -> bool:

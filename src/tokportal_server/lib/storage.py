@@ -2,7 +2,8 @@
 
 One code path for both, over obstore. An object is whole or absent: it appears under its key only
 when its last byte is written, and on disk only success that is synced to the device is reported.
-Keys are made here, never by a caller's user, and are unguessable.
+Keys are made here, never by a caller's user, and are unguessable. A bucket with a fixed access key
+(``AWS_ACCESS_KEY_ID``) also takes an object straight from whoever holds a presigned address.
 """
 
 # ruff: noqa: D102 - what a store's method does is said once, at ObjectStore.
@@ -15,15 +16,19 @@ import os
 import re
 import secrets
 import tempfile
+import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.store import LocalStore, S3Store
+
+from tokportal_server.lib.presign import sign_content_type
 
 _PART_BYTES = 5 << 20
 # obstore's default of 12 parts in flight costs 60 MiB per upload.
@@ -31,6 +36,7 @@ _PARTS_IN_FLIGHT = 2
 _READ_BYTES = 256 << 10
 _KEY_RANDOM_BYTES = 20
 _KEY_LENGTH = 512
+_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
@@ -40,6 +46,14 @@ class StoredObject:
 
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object that a listing found, with the time when it was last written."""
+
+    key: str
+    modified_at: datetime
 
 
 def make_key(prefix: str, suffix: str = "") -> str:
@@ -61,7 +75,7 @@ def check_key(key: str) -> str:
 class ObjectStore(ABC):
     """Objects by key. Every method raises ValueError for a malformed key.
 
-    Reading, moving or opening a key that holds nothing raises FileNotFoundError.
+    Reading or opening a key that holds nothing raises FileNotFoundError.
     """
 
     @abstractmethod
@@ -73,7 +87,7 @@ class ObjectStore(ABC):
 
     @abstractmethod
     async def put_file(self, key: str, path: Path) -> StoredObject:
-        """Store a copy of a local file."""
+        """Store a local file, which nobody writes to any more: it may become the object itself."""
 
     @abstractmethod
     async def get_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
@@ -91,12 +105,30 @@ class ObjectStore(ABC):
         """Remove the object; an absent one is no error."""
 
     @abstractmethod
-    async def move(self, source: str, target: str) -> None:
-        """Give the object another key, replacing what is there."""
-
-    @abstractmethod
     def local_path(self, key: str) -> AbstractAsyncContextManager[Path]:
         """Give a local file with the object's bytes, to be read only inside the context."""
+
+    @abstractmethod
+    def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+        """Give all objects under a prefix, in constant memory and in no order.
+
+        ``prefix`` is whole segments of keys; what lies there under no key of ours is left out.
+        """
+
+    @abstractmethod
+    async def tidy(self, *, age: timedelta) -> int:
+        """Delete the half-written files that killed processes left here; give how many.
+
+        Only those that nobody has written to for ``age``.
+        """
+
+    @abstractmethod
+    def sign_put(self, key: str, *, content_type: str, seconds: int) -> str | None:
+        """Give an address at which the object can be PUT, once or more, for so many seconds.
+
+        ``content_type`` must be sent as it is. None if the store has no such addresses: then the
+        object has to come through :meth:`put_stream`. Asks nobody, so it may be called anywhere.
+        """
 
 
 class BucketStore(ObjectStore):
@@ -106,9 +138,12 @@ class BucketStore(ObjectStore):
     rule "abort incomplete multipart uploads" removes them.
     """
 
-    def __init__(self, backend: LocalStore | S3Store, scratch: Path) -> None:
+    def __init__(
+        self, backend: LocalStore | S3Store, scratch: Path, *, secret_key: str | None = None
+    ) -> None:
         self._backend = backend
         self._scratch = scratch
+        self._secret_key = secret_key
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
         check_key(key)
@@ -153,12 +188,6 @@ class BucketStore(ObjectStore):
         except FileNotFoundError:
             return
 
-    async def move(self, source: str, target: str) -> None:
-        await obstore.rename_async(
-            self._backend, check_key(source), check_key(target), overwrite=True
-        )
-        await self._settle(target)
-
     @asynccontextmanager
     async def local_path(self, key: str) -> AsyncIterator[Path]:
         check_key(key)
@@ -168,6 +197,26 @@ class BucketStore(ObjectStore):
                 await asyncio.to_thread(file.write, bytes(chunk))
             file.flush()
             yield Path(file.name)
+
+    async def listing(self, prefix: str = "") -> AsyncIterator[Listed]:
+        async for batch in obstore.list(self._backend, check_key(prefix) if prefix else None):
+            for found in batch:
+                if _KEY.fullmatch(found["path"]):
+                    yield Listed(found["path"], found["last_modified"])
+
+    async def tidy(self, *, age: timedelta) -> int:
+        return await asyncio.to_thread(_delete_old, self._half_written, age)
+
+    def _half_written(self) -> Iterable[Path]:
+        """Give the files of this machine that exist while an object is read or written."""
+        return self._scratch.glob("*")
+
+    def sign_put(self, key: str, *, content_type: str, seconds: int) -> str | None:
+        check_key(key)
+        if self._secret_key is None or isinstance(self._backend, LocalStore):
+            return None
+        url = obstore.sign(self._backend, "PUT", key, timedelta(seconds=seconds))
+        return sign_content_type(url, content_type, self._secret_key)
 
     async def _settle(self, key: str) -> None:
         """Return once the object survives a power cut; a bucket's answer already says so."""
@@ -181,12 +230,25 @@ class DiskStore(BucketStore):
         self._root = root.resolve()
         super().__init__(LocalStore(prefix=self._root), scratch=self._root)
 
+    async def put_file(self, key: str, path: Path) -> StoredObject:
+        """Give the file a second name, which takes no time; copy it where that cannot be."""
+        target = self._root / check_key(key)
+        if not await asyncio.to_thread(_link, path, target):
+            return await super().put_file(key, path)
+        stored = await asyncio.to_thread(_digest, target)
+        await self._settle(key)
+        return stored
+
     @asynccontextmanager
     async def local_path(self, key: str) -> AsyncIterator[Path]:
         path = self._root / check_key(key)
         if not await asyncio.to_thread(path.is_file):
             raise FileNotFoundError(key)
         yield path
+
+    def _half_written(self) -> Iterable[Path]:
+        # Under such names the client writes until an object is whole.
+        return self._root.rglob("*#*")
 
     async def _settle(self, key: str) -> None:
         await asyncio.to_thread(_sync, self._root / key, self._root)
@@ -220,12 +282,29 @@ class NullStore(ObjectStore):
     async def delete(self, key: str) -> None:
         check_key(key)
 
-    async def move(self, source: str, target: str) -> None:
-        check_key(source)
-        check_key(target)
-
     def local_path(self, key: str) -> AbstractAsyncContextManager[Path]:
         raise FileNotFoundError(check_key(key))
+
+    async def listing(
+        self,
+        prefix: str = "",  # noqa: ARG002 - it is as empty below any
+    ) -> AsyncIterator[Listed]:
+        nothing: tuple[Listed, ...] = ()
+        for listed in nothing:
+            yield listed
+
+    async def tidy(self, *, age: timedelta) -> int:  # noqa: ARG002 - nothing is ever left
+        return 0
+
+    def sign_put(
+        self,
+        key: str,
+        *,
+        content_type: str,  # noqa: ARG002 - nothing is signed
+        seconds: int,  # noqa: ARG002
+    ) -> str | None:
+        check_key(key)
+        return None
 
 
 def open_store(url: str, *, home: Path) -> ObjectStore:
@@ -242,8 +321,15 @@ def open_store(url: str, *, home: Path) -> ObjectStore:
         prefix = parts.path.strip("/") or None
         scratch = home / "scratch"
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return BucketStore(S3Store(parts.netloc, prefix=prefix), scratch)
+        return _open_bucket(parts.netloc, prefix, scratch)
     raise ValueError(f"storage URL must be file:<path> or s3://bucket/prefix, not {url!r}")
+
+
+def _open_bucket(name: str, prefix: str | None, scratch: Path) -> ObjectStore:
+    # Without this the client refuses an endpoint inside one's own network, which has no TLS.
+    plain = any(os.environ.get(v, "").startswith("http://") for v in _ENDPOINT_VARIABLES)
+    backend = S3Store(name, prefix=prefix, client_options={"allow_http": plain})
+    return BucketStore(backend, scratch, secret_key=os.environ.get("AWS_SECRET_ACCESS_KEY"))
 
 
 class _Tally:
@@ -268,6 +354,30 @@ async def _read_file(path: Path) -> AsyncIterator[bytes]:
     with file:
         while chunk := await asyncio.to_thread(file.read, _READ_BYTES):
             yield chunk
+
+
+def _delete_old(find: Callable[[], Iterable[Path]], age: timedelta) -> int:
+    limit = time.time() - age.total_seconds()
+    old = [path for path in find() if path.is_file() and path.stat().st_mtime < limit]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Make the target another name of the file; False if it is taken, or on another disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(path)
+    except OSError:
+        return False
+    return True
+
+
+def _digest(path: Path) -> StoredObject:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return StoredObject(file.tell(), digest)
 
 
 def _sync(path: Path, root: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,37 +19,7 @@ from uuid import UUID, uuid4
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.db import Connection
 
-WRITE_JOURNAL = """
-INSERT INTO journal (workspace_id, kind, object_id, root_id, from_status, to_status,
-                     actor_kind, actor_id, reason, at)
-SELECT $1, r.kind, r.object_id, r.root_id, r.from_status, r.to_status,
-       r.actor_kind, r.actor_id, r.reason, r.at
-  FROM ROWS FROM (jsonb_to_recordset($2::jsonb)
-                  AS (kind text, object_id uuid, root_id uuid, from_status text, to_status text,
-                      actor_kind text, actor_id uuid, reason text, at timestamptz))
-       WITH ORDINALITY AS r(kind, object_id, root_id, from_status, to_status, actor_kind, actor_id,
-                            reason, at, n)
- ORDER BY r.n
-"""
-COUNT = """
-INSERT INTO counters AS c (workspace_id, kind, status, n)
-SELECT $1, r.kind, r.status, r.n
-  FROM unnest($2::text[], $3::text[], $4::bigint[]) AS r(kind, status, n)
- ORDER BY r.kind, r.status
-ON CONFLICT (workspace_id, kind, status) DO UPDATE SET n = c.n + excluded.n
-"""
-EMIT = """
-WITH taken AS (
-    INSERT INTO event_sequences AS s (workspace_id, last) VALUES ($1, cardinality($2::text[]))
-    ON CONFLICT (workspace_id) DO UPDATE SET last = s.last + excluded.last
-    RETURNING last
-)
-INSERT INTO events (workspace_id, sequence, id, type, data, created_at)
-SELECT $1, taken.last - cardinality($2::text[]) + e.n, e.id, e.type, e.data, e.created_at
-  FROM taken,
-       unnest($2::text[], $3::text[], $4::jsonb[], $5::timestamptz[])
-       WITH ORDINALITY AS e(id, type, data, created_at, n)
-"""
+WRITE_CHANGES = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 # The form that contract section 4 gives to ids of things that a dry run only imagined.
 DRY_RUN_PREFIX = "00000000-0000-4000-8000-"
 
@@ -70,9 +40,14 @@ class UnitOfWork:
         """Make an id for a new row; in a dry run one that says so by its form."""
         return UUID(DRY_RUN_PREFIX + secrets.token_hex(6)) if self.dry_run else uuid4()
 
-    def emit(self, event_type: str, data: Mapping[str, Any]) -> None:
-        """Have an event written at the end of the transaction, stamped with the workspace's now."""
-        self._events.append((f"evt_{secrets.token_hex(16)}", event_type, data, self.now))
+    def emit(self, event_type: str, data: Mapping[str, Any]) -> str:
+        """Have an event written at the end of the transaction, stamped with the workspace's now.
+
+        Gives the id that it will have.
+        """
+        event_id = f"evt_{secrets.token_hex(16)}"
+        self._events.append((event_id, event_type, data, self.now))
+        return event_id
 
     def record(
         self,
@@ -117,15 +92,21 @@ class UnitOfWork:
 
     async def flush(self) -> None:
         """Write what was collected. Called once, by :func:`unit_of_work`."""
-        if self._journal:
-            await self.conn.execute(WRITE_JOURNAL, self.workspace_id, self._journal)
-        changed = [(kind, status, n) for (kind, status), n in self._counts.items() if n]
-        if changed:
-            kinds, statuses, deltas = zip(*changed, strict=True)
-            await self.conn.execute(COUNT, self.workspace_id, kinds, statuses, deltas)
-        if self._events:
-            ids, types, data, times = zip(*self._events, strict=True)
-            await self.conn.execute(EMIT, self.workspace_id, ids, types, data, times)
+        if not (self._journal or self._events):
+            return
+        counts = [(kind, status, n) for (kind, status), n in self._counts.items() if n]
+        await self.conn.execute(
+            WRITE_CHANGES,
+            self.workspace_id,
+            self._journal,
+            *_columns(counts, 3),
+            *_columns(self._events, 4),
+        )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    """Turn rows of ``width`` values around, as arrays go to PostgreSQL."""
+    return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
 class _RollBack(Exception):  # noqa: N818 - a signal of this module to itself, not an error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.resources import files
 
 from alembic import command
@@ -18,8 +19,14 @@ def _config(dsn: str) -> Config:
     return config
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Let Alembic say which revisions it runs, and not, at every command, that it could."""
+    return record.levelno > logging.INFO or record.getMessage().startswith("Running")
+
+
 def migrate(dsn: str) -> None:
     """Run every revision that ``dsn`` (``postgresql://…``) does not have yet. Blocks."""
+    logging.getLogger("alembic.runtime.migration").addFilter(_is_news)
     command.upgrade(_config(dsn), "head")
 
 

@@ -6,12 +6,7 @@ from tokportal_server.lib.db import Connection, existing
 from tokportal_server.workspaces.wire import Country, Platform
 
 LIST_COUNTRIES = "SELECT code, name, enabled_for FROM countries ORDER BY code"
-# An input may be a code of ours, an ISO code or an English name, in any case (contract section 5).
-FIND_COUNTRY = """
-SELECT code, name, enabled_for FROM countries
- WHERE code = upper($1) OR upper($1) = ANY (aliases) OR upper(name) = upper($1)
- ORDER BY code = upper($1) DESC LIMIT 1
-"""
+FIND_COUNTRY = "SELECT code, name, enabled_for FROM find_country($1)"
 _PLATFORM_COLUMNS = (
     "code, name, enabled, video_types, caption_max, comment_max, carousel_max, features"
 )

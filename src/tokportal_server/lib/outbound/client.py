@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final, Self
+from functools import lru_cache, partial
+from typing import Final, Self, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -18,7 +19,9 @@ from tokportal_server.lib.outbound.connector import (
     open_plain_socket,
 )
 from tokportal_server.lib.outbound.download import Download
-from tokportal_server.lib.outbound.exchange import Exchange
+from tokportal_server.lib.outbound.exchange import CURRENT, Exchange
+from tokportal_server.lib.outbound.failure import OutboundFailure
+from tokportal_server.lib.outbound.plain import PlainPoster, PlainResponse
 from tokportal_server.lib.outbound.port import Answer
 from tokportal_server.lib.outbound.url import (
     BlockedUrl,
@@ -29,8 +32,13 @@ from tokportal_server.lib.outbound.url import (
 
 _CONNECT_TIMEOUT: Final = 5.0
 _READ_BUFFER: Final = 16 * 1024
+_AGENT: Final = {"User-Agent": "tokportal-server"}
+_UNCOMPRESSED: Final = {"Accept-Encoding": "identity"}
+_NOT_OPEN: Final = "Outbound is used outside of its `async with` block"
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
+_CLOSED: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+_T = TypeVar("_T")
 
 
 class Outbound:
@@ -55,6 +63,7 @@ class Outbound:
         self._tls = tls
         self._open_socket = open_socket
         self._session: aiohttp.ClientSession | None = None
+        self._poster: PlainPoster | None = None
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver or aiohttp.ThreadedResolver()
@@ -63,22 +72,23 @@ class Outbound:
                 self._policy, resolver, tls=self._tls, open_socket=self._open_socket
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "tokportal-server"},
+            headers=_AGENT,
             trust_env=False,
             auto_decompress=False,
             read_bufsize=_READ_BUFFER,
         )
+        self._poster = PlainPoster(self._session, read_buffer=_READ_BUFFER)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._session is not None:
             await self._session.close()
-            self._session = None
+            self._session = self._poster = None
 
     async def post(
         self,
         url: str,
-        body: bytes,
+        body: bytes | AsyncIterable[bytes],
         headers: Mapping[str, str],
         *,
         connect_timeout: float = _CONNECT_TIMEOUT,
@@ -92,13 +102,18 @@ class Outbound:
         ``OutboundFailure`` (dns, refused, timeout, tls, blocked).
         """
         exchange = Exchange(total_timeout)
-        response = await self._request(
-            METH_POST,
-            self._judged(url, exchange),
-            exchange,
-            body=body,
-            headers=headers,
-            connect_timeout=connect_timeout,
+        target = self._judged(url, exchange)
+        response = await (
+            self._post_bytes(target, exchange, body, headers, connect_timeout)
+            if isinstance(body, bytes)
+            else self._request(
+                METH_POST,
+                target,
+                exchange,
+                body=body,
+                headers=headers,
+                connect_timeout=connect_timeout,
+            )
         )
         try:
             kept = await _first_bytes(response, exchange, keep_body)
@@ -143,30 +158,47 @@ class Outbound:
             url = self._judged_hop(url, location, exchange)
         raise exchange.failure("redirects", f"more than {max_redirects} redirects")
 
+    async def _post_bytes(
+        self,
+        url: URL,
+        exchange: Exchange,
+        body: bytes,
+        headers: Mapping[str, str],
+        connect_timeout: float,
+    ) -> PlainResponse:
+        if self._poster is None:
+            raise RuntimeError(_NOT_OPEN)
+        send = partial(
+            self._poster.post,
+            url,
+            body,
+            {**_AGENT, **headers, **_UNCOMPRESSED},
+            patience=_timeout(connect_timeout),
+        )
+        return await _called(send, exchange)
+
     async def _request(
         self,
         method: str,
         url: URL,
         exchange: Exchange,
         *,
-        body: bytes | None = None,
+        body: AsyncIterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         connect_timeout: float = _CONNECT_TIMEOUT,
     ) -> aiohttp.ClientResponse:
         if self._session is None:
-            raise RuntimeError("Outbound is used outside of its `async with` block")
-        # The whole is timed by `exchange`: aiohttp's own total would round itself up to seconds.
-        timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
-        return await exchange.within(
-            self._session.request(
-                method,
-                url,
-                data=body,
-                headers={**(headers or {}), "Accept-Encoding": "identity"},
-                timeout=timeout,
-                allow_redirects=False,
-            )
+            raise RuntimeError(_NOT_OPEN)
+        send = partial(
+            self._session.request,
+            method,
+            url,
+            headers={**(headers or {}), **_UNCOMPRESSED},
+            data=body,
+            timeout=_timeout(connect_timeout),
+            allow_redirects=False,
         )
+        return await _called(send, exchange, once=body is not None)
 
     def _judged(self, url: str, exchange: Exchange) -> URL:
         try:
@@ -181,7 +213,40 @@ class Outbound:
             raise exchange.failure("blocked", f"the redirect {blocked.reason}") from blocked
 
 
-async def _first_bytes(response: aiohttp.ClientResponse, exchange: Exchange, limit: int) -> bytes:
+async def _called(
+    send: Callable[[], Awaitable[_T]], exchange: Exchange, *, once: bool = False
+) -> _T:
+    """Call until a connection carries the call; ``once`` is for what cannot be sent again."""
+    CURRENT.set(exchange)
+    while True:
+        exchange.opened = False
+        try:
+            return await exchange.within(send())
+        except OutboundFailure as failure:
+            # A host may close a connection that it kept just as it is used again. That says
+            # nothing about the host: the next kept one is tried, and then a new one.
+            if once or exchange.opened or not _closed_unanswered(failure):
+                raise
+
+
+def _closed_unanswered(failure: OutboundFailure) -> bool:
+    """Tell whether a connection ended under the request; one that was never made did not."""
+    cause = failure.__cause__
+    return isinstance(cause, _CLOSED) and not isinstance(cause, aiohttp.ClientConnectorError)
+
+
+@lru_cache(maxsize=16)
+def _timeout(connect: float) -> aiohttp.ClientTimeout:
+    # The whole is timed by the exchange: aiohttp's own total would round itself up to seconds.
+    return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
+async def _first_bytes(
+    response: PlainResponse | aiohttp.ClientResponse, exchange: Exchange, limit: int
+) -> bytes:
+    if response.content.is_eof():
+        # A short answer came whole with its head: there is nothing to wait for.
+        return response.content.read_nowait(limit)
     kept = bytearray()
     while len(kept) < limit:
         chunk = await exchange.within(

@@ -6,14 +6,18 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import AddrInfoType
 
 from tokportal_server.lib.outbound.address import is_refused
+from tokportal_server.lib.outbound.exchange import CURRENT
 from tokportal_server.lib.outbound.failure import BlockedAddress
 from tokportal_server.lib.outbound.url import OutboundPolicy, is_local_host
+
+_KEEP_SECONDS: Final = 10.0
 
 OpenSocket = Callable[[AddrInfoType], socket.socket]
 
@@ -33,14 +37,16 @@ def guarded_connector(
 ) -> aiohttp.TCPConnector:
     """Give a connector that can reach nothing which ``policy`` refuses.
 
-    No address is cached and no connection is kept, so each call is judged afresh. There is no
-    limit of connections: waiting for one would count against the wrong receiver's time, and the
-    callers already bound how much they send at once.
+    No address is cached, so each new connection is judged afresh. One that is kept for the next
+    call to the same host and port leads where it led when its socket was judged. There is no limit
+    of connections: waiting for one would count against the wrong receiver's time, and the callers
+    already bound how much they send at once.
     """
 
     def open_judged_socket(addr_info: AddrInfoType) -> socket.socket:
         if is_refused(addr_info[4][0], allow_loopback=policy.allow_loopback):
             raise BlockedAddress
+        CURRENT.get().opened = True
         return open_socket(addr_info)
 
     return aiohttp.TCPConnector(
@@ -48,7 +54,7 @@ def guarded_connector(
         socket_factory=open_judged_socket,
         ssl=True if tls is None else tls,
         use_dns_cache=False,
-        force_close=True,
+        keepalive_timeout=_KEEP_SECONDS,
         limit=0,
     )
 

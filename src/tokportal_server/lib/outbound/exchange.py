@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
+from contextvars import ContextVar
 from typing import TypeVar
 
 import aiohttp
@@ -12,6 +13,9 @@ import aiohttp
 from tokportal_server.lib.outbound.failure import ErrorClass, OutboundFailure, classify
 
 _T = TypeVar("_T")
+
+# The exchange that a socket is made for; the tasks that race to connect inherit it.
+CURRENT: ContextVar[Exchange] = ContextVar("exchange")
 
 
 class Exchange:
@@ -23,6 +27,8 @@ class Exchange:
 
     def __init__(self, total_timeout: float) -> None:
         self._started = time.monotonic()
+        # Whether a socket was made; if not, the call goes over a connection that was kept.
+        self.opened = False
         self._deadline = asyncio.get_running_loop().time() + total_timeout
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, NoReturn, Protocol
@@ -35,14 +35,17 @@ class OutboundPort(Protocol):
     async def post(
         self,
         url: str,
-        body: bytes,
+        body: bytes | AsyncIterable[bytes],
         headers: Mapping[str, str],
         *,
         connect_timeout: float = 5.0,
         total_timeout: float = 15.0,
         keep_body: int = 2048,
     ) -> Answer:
-        """Send ``body`` and give the answer, or raise ``OutboundFailure``."""
+        """Send ``body``, whole or piece by piece, and give the answer.
+
+        Raises ``OutboundFailure``. Pieces need a ``Content-Length`` among the headers.
+        """
 
     def download(
         self, url: str, *, max_bytes: int, total_timeout: float, max_redirects: int = 3
@@ -60,7 +63,7 @@ class NullOutbound:
     async def post(
         self,
         url: str,
-        body: bytes,  # noqa: ARG002 - the shape of the port
+        body: bytes | AsyncIterable[bytes],  # noqa: ARG002 - the shape of the port
         headers: Mapping[str, str],  # noqa: ARG002
         *,
         connect_timeout: float = 5.0,  # noqa: ARG002

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
@@ -62,8 +63,12 @@ def check_url(url: str, policy: OutboundPolicy) -> None:
     parse_url(url, policy)
 
 
+@lru_cache(maxsize=1024)
 def parse_url(url: str, policy: OutboundPolicy) -> URL:
-    """Give the URL as it is to be dialled, or raise ``BlockedUrl``."""
+    """Give the URL as it is to be dialled, or raise ``BlockedUrl``.
+
+    The verdict is about the text alone, so it is remembered: a receiver is called again and again.
+    """
     _refuse_ambiguous_text(url)
     start = _START.match(url)
     if start is None:

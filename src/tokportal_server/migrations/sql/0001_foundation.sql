@@ -51,6 +51,14 @@ CREATE TABLE countries (
     enabled_for text[] NOT NULL CHECK (enabled_for <@ ARRAY['account', 'videos'])
 );
 
+-- The country that an input means: a code of ours, an ISO code or an English name, in any case
+-- (contract section 5).
+CREATE FUNCTION find_country(given text) RETURNS SETOF countries LANGUAGE sql STABLE AS $$
+    SELECT * FROM countries
+     WHERE code = upper(given) OR upper(given) = ANY (aliases) OR upper(name) = upper(given)
+     ORDER BY code = upper(given) DESC LIMIT 1
+$$;
+
 CREATE TABLE platforms (
     code text PRIMARY KEY,
     name text NOT NULL,
@@ -243,6 +251,28 @@ SELECT ensure_month_partitions('journal', 3);
 CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON journal
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- What people did that must be answered for. Acts that concern the whole installation have the nil
+-- UUID as their workspace. Kept for two years.
+CREATE TABLE audit (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    action text NOT NULL,
+    subject_kind text NOT NULL,
+    subject_id uuid,
+    actor_kind text NOT NULL,
+    actor_id uuid,
+    reason text,
+    details jsonb NOT NULL DEFAULT '{}',
+    ordinal bigint GENERATED ALWAYS AS IDENTITY,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, id, recorded_at)
+) PARTITION BY RANGE (recorded_at);
+CREATE INDEX audit_newest ON audit (workspace_id, ordinal DESC);
+CREATE INDEX audit_subject ON audit (workspace_id, subject_id, ordinal DESC);
+SELECT ensure_month_partitions('audit', 3);
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 -- The outbox. `sequence` is gap-free per workspace: it is taken last in the transaction.
 CREATE TABLE event_sequences (
     workspace_id uuid PRIMARY KEY REFERENCES workspaces (id),
@@ -264,6 +294,54 @@ CREATE INDEX events_waiting ON events (recorded_at) WHERE dispatched_at IS NULL;
 CREATE INDEX events_id ON events (workspace_id, id);
 SELECT ensure_month_partitions('events', 3);
 
+-- Moves of a rehearsal's clock: under way until lease_until, by at most one call at a time. The
+-- target is decided once for an idempotency key, so that a call which was cut short and is sent
+-- again goes to where it was going. Rows are deleted after a day, as answers are.
+CREATE TABLE clock_advances (
+    workspace_id uuid NOT NULL REFERENCES workspaces (id),
+    key text NOT NULL,
+    distance interval NOT NULL,
+    target timestamptz NOT NULL,
+    lease_until timestamptz NOT NULL,
+    began_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workspace_id, key)
+);
+
+-- What a transaction has to tell, in one round trip and in the order of locks: the journal (none),
+-- the counters by their keys, last the sequence of the events. Each array may be empty.
+CREATE FUNCTION write_changes(
+    p_workspace uuid, p_journal jsonb, p_kinds text[], p_statuses text[], p_deltas bigint[],
+    p_event_ids text[], p_types text[], p_data jsonb[], p_times timestamptz[]
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    due integer := cardinality(p_event_ids);
+    taken bigint;
+BEGIN
+    INSERT INTO journal (workspace_id, kind, object_id, root_id, from_status, to_status,
+                         actor_kind, actor_id, reason, at)
+    SELECT p_workspace, r.kind, r.object_id, r.root_id, r.from_status, r.to_status,
+           r.actor_kind, r.actor_id, r.reason, r.at
+      FROM ROWS FROM (jsonb_to_recordset(p_journal)
+                      AS (kind text, object_id uuid, root_id uuid, from_status text, to_status text,
+                          actor_kind text, actor_id uuid, reason text, at timestamptz))
+           WITH ORDINALITY AS r(kind, object_id, root_id, from_status, to_status, actor_kind,
+                                actor_id, reason, at, n)
+     ORDER BY r.n;
+    INSERT INTO counters AS c (workspace_id, kind, status, n)
+    SELECT p_workspace, r.kind, r.status, r.n
+      FROM unnest(p_kinds, p_statuses, p_deltas) AS r(kind, status, n)
+     ORDER BY r.kind, r.status
+    ON CONFLICT (workspace_id, kind, status) DO UPDATE SET n = c.n + excluded.n;
+    IF due = 0 THEN RETURN; END IF;
+    INSERT INTO event_sequences AS s (workspace_id, last) VALUES (p_workspace, due)
+    ON CONFLICT (workspace_id) DO UPDATE SET last = s.last + excluded.last
+    RETURNING last INTO taken;
+    INSERT INTO events (workspace_id, sequence, id, type, data, created_at)
+    SELECT p_workspace, taken - due + e.n, e.id, e.type, e.data, e.created_at
+      FROM unnest(p_event_ids, p_types, p_data, p_times)
+           WITH ORDINALITY AS e(id, type, data, created_at, n);
+END $$;
+
 -- Answers kept for replay. A key is held by an advisory lock while its first call runs; calls with
 -- effects outside the database hold a lease instead (lease_until, lease_token) until they are done.
 CREATE TABLE idempotency_keys (
@@ -275,10 +353,14 @@ CREATE TABLE idempotency_keys (
     body bytea,
     sealed boolean NOT NULL DEFAULT false,
     content_type text,
+    -- Whose secrets a sealed answer holds: they go when that thing ends.
+    subject_id uuid,
     lease_token uuid,
     lease_until timestamptz,
     expires_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, key)
 );
+CREATE INDEX idempotency_keys_subject ON idempotency_keys (workspace_id, subject_id)
+    WHERE subject_id IS NOT NULL;
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);

@@ -21,6 +21,7 @@ CREATE TABLE saved_accounts (
     PRIMARY KEY (workspace_id, id)
 );
 CREATE INDEX saved_accounts_newest ON saved_accounts (workspace_id, ordinal DESC);
+CREATE INDEX saved_accounts_username ON saved_accounts (workspace_id, lower(username) text_pattern_ops);
 
 -- Credentials of an account, sealed with the vault key and bound to this row.
 CREATE TABLE vault_items (
@@ -62,6 +63,8 @@ CREATE TABLE bundles (
     -- Stays when a cancelled bundle is archived: its external_ref is free for good.
     cancelled_at timestamptz,
     priority_at timestamptz,
+    -- The last change of the status, which the door stamps.
+    moved_at timestamptz NOT NULL DEFAULT now(),
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     ordinal bigint GENERATED ALWAYS AS IDENTITY,
@@ -75,11 +78,38 @@ CREATE INDEX bundles_newest ON bundles (workspace_id, ordinal DESC);
 CREATE INDEX bundles_by_status ON bundles (workspace_id, status, ordinal DESC);
 CREATE UNIQUE INDEX bundles_account_ref ON bundles (workspace_id, external_ref)
     WHERE external_ref IS NOT NULL AND bundle_type <> 'videos_only' AND cancelled_at IS NULL;
-CREATE INDEX bundles_ref ON bundles (workspace_id, external_ref text_pattern_ops);
+-- What a search begins with, whatever its case (bundles/search.py); the second one serves the filter
+-- of the list as well.
+CREATE INDEX bundles_title ON bundles (workspace_id, lower(title) text_pattern_ops, ordinal DESC)
+    WHERE title IS NOT NULL;
+CREATE INDEX bundles_ref ON bundles (workspace_id, lower(external_ref) text_pattern_ops, ordinal DESC)
+    WHERE external_ref IS NOT NULL;
+-- Whose a bundle is (updateBundle says so).
+CREATE INDEX bundles_id ON bundles (id);
 CREATE INDEX bundles_account ON bundles (workspace_id, saved_account_id, ordinal DESC);
 CREATE INDEX bundles_open ON bundles (status, published_at)
     WHERE status IN ('published', 'published_priority');
 CREATE INDEX bundles_priority_due ON bundles (priority_at) WHERE priority_at IS NOT NULL;
+
+-- What was charged for a bundle: the order, what was added to it, the order again after a reversal.
+-- A bulk order's one debit is shared by its bundles, so what was given back is kept here for each:
+-- `refunded` never exceeds `amount`. A charge that was reversed is no longer part of the bundle's
+-- cost; the amounts of all others add up to it. Free orders have no charge.
+CREATE TABLE bundle_charges (
+    workspace_id uuid NOT NULL,
+    bundle_id uuid NOT NULL,
+    number integer NOT NULL CHECK (number >= 1),
+    entry_id uuid NOT NULL,
+    amount integer NOT NULL CHECK (amount > 0),
+    breakdown jsonb NOT NULL,
+    -- How many edit slots the breakdown's `edit_slots` paid for; what a slot cost stands on it.
+    edits integer NOT NULL CHECK (edits >= 0),
+    refunded integer NOT NULL DEFAULT 0 CHECK (refunded BETWEEN 0 AND amount),
+    reversed_at timestamptz,
+    PRIMARY KEY (workspace_id, bundle_id, number),
+    FOREIGN KEY (workspace_id, bundle_id) REFERENCES bundles (workspace_id, id),
+    FOREIGN KEY (workspace_id, entry_id) REFERENCES credit_entries (workspace_id, id)
+);
 
 CREATE TABLE profiles (
     workspace_id uuid NOT NULL,
@@ -102,6 +132,8 @@ CREATE TABLE profiles (
     PRIMARY KEY (workspace_id, bundle_id),
     FOREIGN KEY (workspace_id, bundle_id) REFERENCES bundles (workspace_id, id)
 );
+CREATE INDEX profiles_username ON profiles (workspace_id, lower(username) text_pattern_ops)
+    WHERE username IS NOT NULL;
 CREATE INDEX profiles_review_due ON profiles (review_deadline_at)
     WHERE review_deadline_at IS NOT NULL;
 
@@ -113,6 +145,8 @@ CREATE TABLE slots (
     status text NOT NULL CHECK (status IN ('pending', 'configured', 'published', 'accepted',
                                            'in_review', 'pending_corrections', 'finalized',
                                            'cancelled')),
+    -- What the slot was sold at, without its options.
+    price integer NOT NULL CHECK (price >= 0),
     name text,
     external_ref text,
     -- What the customer asked for, as configureBundleVideo accepted it (without the columns here).
@@ -144,6 +178,9 @@ CREATE TABLE slots (
     CHECK (target_end >= target_start)
 );
 CREATE INDEX slots_review_due ON slots (review_deadline_at) WHERE review_deadline_at IS NOT NULL;
+CREATE INDEX slots_waiting ON slots (updated_at)
+    WHERE publish_when_ready AND status = 'configured' AND media_status = 'ready';
+CREATE INDEX slots_idle ON slots (updated_at) WHERE status = 'pending';
 CREATE INDEX slots_window_end ON slots (target_end)
     WHERE status = 'accepted' AND workable_at IS NOT NULL AND overdue_at IS NULL;
 

@@ -1,0 +1,48 @@
+"""The audit log: who did what to whom and why, written in the transaction that does it.
+
+Rows are never changed (a trigger refuses); retention drops whole months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.db import Connection
+
+WRITE = """
+INSERT INTO audit (workspace_id, action, subject_kind, subject_id, actor_kind, actor_id, reason,
+                   details)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+# What concerns the whole installation belongs to no workspace.
+INSTALLATION: Final = UUID(int=0)
+
+
+async def write_audit(
+    conn: Connection,
+    *,
+    workspace_id: UUID,
+    action: str,
+    subject: tuple[str, UUID | None],
+    actor: Actor,
+    reason: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Note an act, such as ``bundle.cancel`` of ``("bundle", id)``, at the real time.
+
+    ``workspace_id`` is :data:`INSTALLATION` for acts that concern everybody; ``details`` must hold
+    no secret.
+    """
+    await conn.execute(
+        WRITE,
+        workspace_id,
+        action,
+        *subject,
+        actor.kind,
+        actor.id,
+        reason,
+        dict(details or {}),
+    )
