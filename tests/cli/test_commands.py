@@ -26,6 +26,9 @@ async def test_an_operator_sets_up_a_customer_who_then_calls_the_api(
         "workspace", "create", "Dora & Co", "--owner", "DORA@example.com", "--plan", "full"
     )
     workspace = UUID(made.out)
+    listed = (await command("workspace", "list")).out
+    row = next(line for line in listed.splitlines() if str(workspace) in line)
+    assert [fact in row for fact in ("Dora & Co", "dora@example.com", "full", "real")] == [True] * 4
     granted = await command("credits", "grant", workspace, 40, "--reason", "Welcome")
     assert (granted.code, granted.out) == (0, "40")
     key = await command(

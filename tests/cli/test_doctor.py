@@ -6,20 +6,22 @@ import pytest
 
 from tests.cast import World
 from tests.client import Client
-from tests.credits.moves import grant, refund
+from tests.comments.steps import commented, delivered
+from tests.credits.moves import grant
 from tests.orders.walk import claimed, published, video
 from tokportal_server.cli.doctor import CHECKS, examine
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
-from tokportal_server.orders.states import MACHINES
+from tokportal_server.workbench.machines import MACHINES
 
 REFUND_MORE = """
 INSERT INTO credit_entries (workspace_id, type, amount, description, balance_after, reference_kind,
                             refunds_entry_id, business_key, actor_kind, created_at)
-SELECT workspace_id, 'refund', -amount + 1, '', 1, 'bundle', id, 'x', 'system', now()
-  FROM credit_entries WHERE type = 'debit'
+SELECT workspace_id, 'refund', -amount + 1, '', 1, 'bundle', id, 'x:' || id, 'system', now()
+  FROM credit_entries WHERE type = 'debit' AND reference_kind = 'bundle'
 """
+PAID_EXTRA = video(volume_added_sound=1)
 # What somebody with too many rights could do, by the check that finds it.
 DAMAGE = {
     "ledger sums": ["UPDATE credit_lots SET remaining = remaining - 1"],
@@ -34,7 +36,47 @@ DAMAGE = {
     "refunds": [REFUND_MORE],
     "charges": [
         "UPDATE bundles SET cost_breakdown = cost_breakdown || '{\"total\": 1}'",
+        "UPDATE bundles SET charge_state = 'reversed'",
+        "UPDATE bundle_charges SET reversed_at = now()",
+        "DELETE FROM bundle_charges",
+    ],
+    "charge entries": [
         "DELETE FROM credit_entries WHERE reference_kind = 'bundle'",
+        "UPDATE bundle_charges SET amount = amount + 1",
+        "DELETE FROM bundle_charges",
+    ],
+    "charge parts": ["UPDATE bundle_charges SET breakdown = breakdown || '{\"video_slots\": 1}'"],
+    "charge refunds": ["UPDATE bundle_charges SET refunded = 1"],
+    "options": [
+        "UPDATE slot_options SET price = price + 1",
+        "UPDATE slot_options SET entry_id = NULL",
+    ],
+    "edit requests": [
+        "UPDATE edit_requests SET price = price + 1",
+        "UPDATE edit_requests SET entry_id = NULL",
+        "UPDATE edit_requests SET status = 'rejected'",
+    ],
+    "owning fees": [
+        "UPDATE saved_accounts SET owning_fee_paid_at = now()",
+        "UPDATE credit_entries SET reference_kind = 'account' WHERE type = 'debit'",
+    ],
+    "comment charges": [
+        "UPDATE comment_tasks SET price = price + 1",
+        "UPDATE comment_tasks SET entry_id = NULL",
+    ],
+    "comment refunds": ["UPDATE comment_tasks SET status = 'cancelled'"],
+    "comment timers": [
+        "UPDATE comment_tasks SET due_at = NULL",
+        "UPDATE comment_tasks SET look_at = now()",
+        "UPDATE comment_tasks SET with_operator = true",
+    ],
+    "credit levels": [
+        "UPDATE wallets SET is_low = true",
+        "UPDATE wallets SET low_below = 10000",
+    ],
+    "ended bundles": [
+        "UPDATE bundles SET status = 'cancelled'",
+        "UPDATE bundles SET status = 'completed'",
     ],
     "charged bundles": ["DELETE FROM bundles"],
     "claims": [
@@ -61,6 +103,8 @@ DAMAGE = {
         "UPDATE slots SET status = 'finalized' WHERE position = 1",
         "UPDATE journal SET from_status = 'gone' WHERE kind = 'slot' AND from_status = 'pending'",
     ],
+    "journal of edit_requests": ["UPDATE edit_requests SET status = 'in_progress'"],
+    "journal of comment_tasks": ["UPDATE comment_tasks SET status = 'submitted'"],
     **{
         f"counters of {machine.table}": [
             f"UPDATE counters SET n = n + 1 WHERE kind = '{machine.kind}'",
@@ -73,10 +117,14 @@ DAMAGE = {
 
 @pytest.fixture
 async def order(alice: Client, world: World, conn: Connection, ports: Ports) -> str:
-    """An order at work: two slots, one of them configured and claimed with the bundle."""
+    """An order at work: two slots, one with an option; a comment and an edit to be made."""
     bundle_id = await published(alice)
-    assert (await alice.put(f"/bundles/{bundle_id}/videos/1", video())).status == 200
+    assert (await alice.put(f"/bundles/{bundle_id}/videos/1", PAID_EXTRA)).status == 200
     await claimed(conn, world, ports, bundle_id)
+    account_id = await delivered(conn, world)
+    await commented(alice, account_id)
+    edit = {"requested_username": "acme.weekly", "requested_visible_name": "Acme"}
+    assert (await alice.post(f"/accounts/{account_id}/edit-request", edit)).status == 201
     return bundle_id
 
 
@@ -90,8 +138,6 @@ async def _contradicted(conn: Connection) -> dict[str, str]:
 
 @pytest.mark.usefixtures("order")
 async def test_finds_nothing_wrong_with_an_order_at_work(world: World, conn: Connection) -> None:
-    entry = await conn.fetchval("SELECT id FROM credit_entries WHERE type = 'debit'")
-    await refund(conn, world.acme, entry, 5, now=real_now())
     await grant(conn, world.acme, 5, now=real_now())
     assert await _contradicted(conn) == {}
 

@@ -82,6 +82,6 @@ async def refund(
             amount=amount,
             description="Something went wrong",
             breakdown={"something": amount, "total": amount},
-            business_key=business_key or f"refund:{uuid4()}",
+            reference=ledger.Reference("thing", None, business_key or f"refund:{uuid4()}"),
             actor=SYSTEM,
         )

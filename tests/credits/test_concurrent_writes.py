@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ import asyncpg
 
 from tests.cast import CREDITS, World
 from tests.client import Client
-from tests.credits.moves import debit, empty_workspace, grant, refund
+from tests.credits.moves import debit, empty_workspace, grant
 from tests.orders.walk import order
 from tokportal_server.cli.doctor import examine
 from tokportal_server.credits.ledger import InsufficientCreditsError, spendable
@@ -94,48 +93,6 @@ async def test_credits_are_spent_or_expired_and_never_both(dsn: str, conn: Conne
             expected = ("expiry" if len(refusals) == 4 else "debit", -10)
             assert [tuple(row) for row in gone] == [expected]
     assert spent
-    assert [f for f in await examine(conn) if f.contradictions] == []
-
-
-async def _live(conn: Connection, workspace: UUID, seed: int, hours: list[int]) -> None:
-    """Do thirty writes of every kind, while all clients together move the time on."""
-    choose = random.Random(seed)
-    debits: list[tuple[UUID, int]] = []
-    for _ in range(30):
-        hours[0] += 1
-        # Now and then a client is late with what it read from the clock.
-        now = START + timedelta(hours=hours[0] - choose.choice([0, 0, 0, 1, 2, 30]))
-        kind = choose.choice(["grant", "debit", "debit", "refund"])
-        amount = choose.randint(1, 12)
-        if kind == "grant":
-            ends = choose.choice([None, now + timedelta(hours=choose.randint(1, 200))])
-            await grant(conn, workspace, amount, now=now, expires_at=ends)
-        elif kind == "debit":
-            try:
-                debits.append((await debit(conn, workspace, amount, now=now), amount))
-            except InsufficientCreditsError:
-                continue
-        elif debits:
-            entry, paid = debits.pop(choose.randrange(len(debits)))
-            await refund(conn, workspace, entry, choose.randint(1, paid), now=now)
-
-
-async def test_twenty_clients_leave_books_that_the_doctor_finds_right(
-    dsn: str, conn: Connection
-) -> None:
-    workspaces = [await empty_workspace(conn) for _ in range(2)]
-    for workspace in workspaces:
-        await grant(conn, workspace, 100, now=START, expires_at=START + DAY)
-    hours = [0]
-    async with _connections(dsn, 20) as clients:
-        await asyncio.gather(
-            *(
-                _live(client, workspaces[seed % 2], seed, hours)
-                for seed, client in enumerate(clients)
-            )
-        )
-    kinds = await conn.fetch("SELECT DISTINCT type FROM credit_entries")
-    assert {row["type"] for row in kinds} == {"credit", "debit", "refund", "expiry"}
     assert [f for f in await examine(conn) if f.contradictions] == []
 
 

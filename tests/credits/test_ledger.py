@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.credits.comparison import ENTRIES, LOTS, compare
 from tests.credits.moves import debit, empty_workspace, grant, refund
 from tests.credits.wallet import Wallet
 from tokportal_server.cli.doctor import examine
-from tokportal_server.credits.ledger import InsufficientCreditsError, spendable
+from tokportal_server.credits.ledger import InsufficientCreditsError, adjust, spendable
+from tokportal_server.lib.actor import SYSTEM
 from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.unit_of_work import unit_of_work
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-NEVER = datetime.max.replace(tzinfo=UTC)
 
-LOTS = """
-SELECT remaining, expires_at FROM credit_lots WHERE workspace_id = $1 ORDER BY ordinal
-"""
-ENTRIES = "SELECT sum(amount) FROM credit_entries WHERE workspace_id = $1"
 LINES_OF = """
 SELECT l.ordinal, -e.amount AS paid FROM credit_entry_lots e
   JOIN credit_lots l ON l.workspace_id = e.workspace_id AND l.id = e.lot_id
@@ -76,21 +75,7 @@ async def _play(conn: Connection, steps: list[tuple[Any, ...]]) -> None:
                 now += days * DAY
         if done is not None:
             assert done is expected
-            await _compare(conn, workspace, wallet)
-
-
-async def _compare(conn: Connection, workspace: Any, wallet: Wallet) -> None:
-    assert await spendable(conn, workspace, wallet.moment) == wallet.balance >= 0
-    rows = await conn.fetch(LOTS, workspace)
-    # What a refused write booked went back with it, so lots that are due may still be full.
-    kept = [
-        (0 if (row["expires_at"] or NEVER) <= wallet.moment else row["remaining"]) for row in rows
-    ]
-    assert kept == [lot.left for lot in wallet.lots]
-    assert [row["expires_at"] or NEVER for row in rows] == [lot.ends for lot in wallet.lots]
-    assert (
-        await conn.fetchval(ENTRIES, workspace) == sum(row["remaining"] for row in rows) or not rows
-    )
+            await compare(conn, workspace, wallet)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +175,32 @@ async def test_refuses_to_refund_a_grant_a_refund_or_another_workspaces_debit(
         with pytest.raises(ValueError, match="left to refund"):
             await refund(conn, ours, other, 1, now=START)
     assert await spendable(conn, ours, START) == 100
+
+
+async def _adjust(conn: Connection, workspace: UUID, amount: int) -> int:
+    async with unit_of_work(conn, workspace, now=START) as tx:
+        return await adjust(
+            tx, amount=amount, description="Counted", business_key=f"a:{uuid4()}", actor=SYSTEM
+        )
+
+
+async def test_an_adjustment_goes_up_as_a_lot_and_down_as_a_debit_that_nobody_refunds(
+    conn: Connection,
+) -> None:
+    workspace = await empty_workspace(conn)
+    await grant(conn, workspace, 10, now=START, expires_at=START + DAY)
+    assert await _adjust(conn, workspace, 5) == 15
+    assert await _adjust(conn, workspace, -12) == 3
+    lots = await conn.fetch(LOTS, workspace)
+    assert [(row["remaining"], row["expires_at"]) for row in lots] == [(0, START + DAY), (3, None)]
+    entry = await conn.fetchval("SELECT id FROM credit_entries WHERE amount = -12")
+    with pytest.raises(ValueError, match="left to refund"):
+        await refund(conn, workspace, entry, 1, now=START)
+    with pytest.raises(InsufficientCreditsError):
+        await _adjust(conn, workspace, -4)
+    with pytest.raises(ValueError, match="adjustment of 0"):
+        await _adjust(conn, workspace, 0)
+    assert [f for f in await examine(conn) if f.contradictions] == []
 
 
 async def test_a_negative_debit_is_not_a_way_to_make_credits(conn: Connection) -> None:

@@ -9,6 +9,15 @@ import pytest
 
 from tests.cast import World
 from tests.client import Client
+from tests.comments.steps import (
+    TEXT,
+    Shown,
+    confirmed,
+    delivered,
+    looked_for,
+    submitted,
+    task,
+)
 from tests.orders.lock_probe import LockProbe, locked_by, out_of_order
 from tests.orders.walk import (
     PROFILE,
@@ -16,6 +25,7 @@ from tests.orders.walk import (
     ordered,
     posted,
     published,
+    published_with_videos,
     sent_back,
     set_up,
     uploaded,
@@ -23,7 +33,10 @@ from tests.orders.walk import (
     workable,
     working,
 )
+from tokportal_server.bundles.operations.cancel_own_bundle import cancel_own_bundle
+from tokportal_server.comments.verification import FoundComment
 from tokportal_server.lib import db
+from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
@@ -33,6 +46,7 @@ from tokportal_server.videos.media_arrival import on_media_settled
 from tokportal_server.workbench.deadlines import find_due, settle
 from tokportal_server.workbench.operations.release_claim import release_claim
 from tokportal_server.workbench.operations.report_download_issue import report_download_issue
+from tokportal_server.workbench.operations.reverse_charges import reverse_charges
 
 KEYED = {"Idempotency-Key": "once"}
 
@@ -88,6 +102,36 @@ async def test_every_step_of_an_order_keeps_the_order_of_locks(
     assert probe.faults() == set()
 
 
+async def test_changes_of_an_order_before_it_is_worked_on_keep_it_too(
+    probe: LockProbe, alice: Client, conn: Connection, world: World
+) -> None:
+    probe.watch(conn)
+    bulk = {"platforms": ["tiktok"], "country": "USA", "accounts_count": 2, "external_ref": "a"}
+    many = await alice.post("/bundles/bulk", bulk, headers=KEYED)
+    assert many.status == 201
+    bundle_id = await published_with_videos(alice, conn, world, videos=1, external_ref="b")
+    for path, body in (("unpublish", None), ("add-video-slots", 2), ("add-edit-slots", 1)):
+        reply = await alice.post(
+            f"/bundles/{bundle_id}/{path}",
+            body and {"quantity": body},
+            headers={"Idempotency-Key": path},
+        )
+        assert reply.status == 200, reply.body
+    renamed = await alice.call("PATCH", f"/bundles/{bundle_id}", json={"external_ref": "c"})
+    assert renamed.status == 200
+    async with working(conn, world) as tx:
+        await reverse_charges(
+            tx=tx, actor=world.as_olga, bundle_id=UUID(bundle_id), reason="Not yet"
+        )
+    again = await alice.post(f"/bundles/{bundle_id}/publish")
+    assert again.json["credits_charged"] == 34
+    async with working(conn, world) as tx:
+        await cancel_own_bundle(
+            tx=tx, actor=Actor("customer", world.alice), bundle_id=UUID(bundle_id)
+        )
+    assert probe.faults() == set()
+
+
 async def test_buying_options_while_publishing_on_a_claimed_order_keeps_it_too(
     probe: LockProbe, alice: Client, conn: Connection, world: World, ports: Ports
 ) -> None:
@@ -120,6 +164,25 @@ async def test_buying_options_while_publishing_on_a_claimed_order_keeps_it_too(
         order[:2] == ("idempotency_keys", "bundles") and order[-3:-1] == ("wallets", "counters")
         for order in probe.orders()
     ), probe.orders()
+
+
+async def test_comment_tasks_keep_it_too(
+    probe: LockProbe, alice: Client, conn: Connection, world: World, ports: Ports
+) -> None:
+    probe.watch(conn)
+    account = await delivered(conn, world)
+    made = [task(account, number) for number in (1, 2, 3)]
+    reply = await alice.post("/comments", {"tasks": made}, headers=KEYED)
+    first, second, third = [row["id"] for row in reply.data["created"]]
+    gone = await alice.call("DELETE", f"/comments/{first}", headers={"Idempotency-Key": "gone"})
+    assert gone.status == 200
+    await confirmed(conn, world, ports, second)
+    reply = await alice.post(f"/comments/{second}/dispute", {"reason": "Not there."})
+    assert reply.status == 200
+    await submitted(conn, world, second)
+    await looked_for(conn, Shown(FoundComment("1", "acme.daily", TEXT)))
+    assert (await alice.get(f"/comments/{third}")).data["status"] == "cancelled"
+    assert probe.faults() == set()
 
 
 async def test_the_probe_sees_a_transaction_that_goes_the_other_way(

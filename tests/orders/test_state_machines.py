@@ -9,17 +9,21 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tests.accounts.revealing import edit_asked
 from tests.cast import World
+from tests.comments.steps import add_account, begun
 from tests.orders.walk import order, working
 from tokportal_server.bundles.operations.create_bundle import create_bundle
 from tokportal_server.bundles.wire import CreateBundleRequest
+from tokportal_server.comments.states import COMMENT
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.machine import IllegalTransitionError, Machine
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.door import LostUpdateError, move
 from tokportal_server.orders.locks import Row
-from tokportal_server.orders.states import BUNDLE, MACHINES, PROFILE, SLOT
+from tokportal_server.orders.states import BUNDLE, PROFILE, SLOT
+from tokportal_server.workbench.machines import MACHINES
 
 by_machine = pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.kind)
 TOLD = {"hint": "what the caller tells"}
@@ -61,9 +65,18 @@ async def bundle_id(conn: Connection, world: World) -> UUID:
     return made
 
 
+@pytest.fixture
+async def one_of_each(conn: Connection, world: World, bundle_id: UUID) -> None:
+    """Beside the order a comment task and an edit request, which belong to no bundle."""
+    account = await add_account(conn, world, bundle_id)
+    await begun(conn, world, account)
+    await edit_asked(conn, world, UUID(account))
+
+
 @by_machine
+@pytest.mark.usefixtures("one_of_each")
 async def test_an_allowed_change_writes_row_journal_counters_and_event_as_the_table_says(
-    conn: Connection, world: World, bundle_id: UUID, machine: Machine
+    conn: Connection, world: World, machine: Machine
 ) -> None:
     for transition in machine.transitions:
         if transition.source is None:
@@ -91,7 +104,7 @@ async def test_an_allowed_change_writes_row_journal_counters_and_event_as_the_ta
             "workspace_id": world.acme,
             "kind": machine.kind,
             "object_id": row["id"],
-            "root_id": bundle_id,
+            "root_id": row.get("bundle_id") or row["id"],
             "from_status": transition.source,
             "to_status": transition.target,
             "actor_kind": "manager",
@@ -110,10 +123,10 @@ async def test_an_allowed_change_writes_row_journal_counters_and_event_as_the_ta
 
 
 @by_machine
+@pytest.mark.usefixtures("one_of_each")
 async def test_a_forbidden_change_is_refused_and_nothing_is_written(
-    conn: Connection, world: World, bundle_id: UUID, machine: Machine
+    conn: Connection, world: World, machine: Machine
 ) -> None:
-    del bundle_id
     forbidden = [p for p in product(machine.states, repeat=2) if not machine.allows(*p)]
     assert len(forbidden) + len(machine.transitions) - 1 == len(machine.states) ** 2
     for source, target in forbidden:
@@ -127,27 +140,28 @@ async def test_a_forbidden_change_is_refused_and_nothing_is_written(
 
 
 @by_machine
+@pytest.mark.usefixtures("one_of_each")
 async def test_a_row_that_changed_since_it_was_read_is_not_overwritten(
-    conn: Connection, world: World, bundle_id: UUID, machine: Machine
+    conn: Connection, world: World, machine: Machine
 ) -> None:
-    del bundle_id
     first = next(t for t in machine.transitions if t.source is not None)
     assert first.source is not None
     seen = await put_in(conn, machine, first.source)
-    await put_in(conn, machine, "cancelled")
+    meanwhile = machine.transitions[-1].target
+    await put_in(conn, machine, meanwhile)
     before = await written(conn)
     with pytest.raises(LostUpdateError):
         async with working(conn, world) as tx:
             await move(tx, machine, seen, first.target, actor=world.as_mona, data={})
-    assert (await row_of(conn, machine))["status"] == "cancelled"
+    assert (await row_of(conn, machine))["status"] == meanwhile
     assert await written(conn) == before
 
 
 @by_machine
+@pytest.mark.usefixtures("one_of_each")
 async def test_a_row_of_another_workspace_cannot_be_changed(
-    conn: Connection, world: World, bundle_id: UUID, machine: Machine
+    conn: Connection, world: World, machine: Machine
 ) -> None:
-    del bundle_id
     first = next(t for t in machine.transitions if t.source is not None)
     assert first.source is not None
     row = await put_in(conn, machine, first.source)
@@ -199,6 +213,11 @@ async def test_the_database_knows_no_status_that_the_tables_do_not(conn: Connect
         (SLOT, ["pending", "configured", "published", "accepted", "in_review", "finalized"]),
         (SLOT, ["accepted", "published", "configured", "pending"]),
         (SLOT, ["in_review", "pending_corrections", "in_review"]),
+        (COMMENT, ["pending", "submitted", "verified_auto", "finalized"]),
+        (COMMENT, ["submitted", "manually_confirmed", "pending_corrections", "submitted"]),
+        (COMMENT, ["submitted", "pending_corrections", "verified_auto"]),
+        (COMMENT, ["manually_confirmed", "finalized"]),
+        (COMMENT, ["pending_corrections", "cancelled"]),
     ],
 )
 def test_the_ways_of_the_contract_can_be_gone(machine: Machine, way: list[str]) -> None:
@@ -219,6 +238,11 @@ def test_the_ways_of_the_contract_can_be_gone(machine: Machine, way: list[str]) 
         (SLOT, "published", "in_review"),
         (SLOT, "pending_corrections", "published"),
         (SLOT, "finalized", "cancelled"),
+        (COMMENT, "submitted", "finalized"),
+        (COMMENT, "submitted", "cancelled"),
+        (COMMENT, "manually_confirmed", "cancelled"),
+        (COMMENT, "verified_auto", "pending_corrections"),
+        (COMMENT, "cancelled", "pending"),
     ],
 )
 def test_the_ways_that_the_contract_closes_are_closed(

@@ -11,7 +11,7 @@ from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import events_of, published
 from tests.workbench.desk import CREDENTIALS, Desk
-from tokportal_server.accounts.operations.save_account import vault_context
+from tokportal_server.accounts.sealing import credentials_context
 from tokportal_server.accounts.wire import Credentials
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection
@@ -104,7 +104,7 @@ async def test_a_resubmission_settles_the_corrections_and_starts_the_review_anew
     item = await conn.fetchrow("SELECT * FROM vault_items")
     assert item is not None
     opened = ports_vault.open(
-        item["sealed"], context=vault_context(item["workspace_id"], account_id)
+        item["sealed"], context=credentials_context(item["workspace_id"], account_id)
     )
     assert msgspec.json.decode(opened, type=Credentials) == CREDENTIALS
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.machine import Machine
-from tokportal_server.orders.states import MACHINES
+from tokportal_server.workbench.machines import MACHINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,44 @@ SELECT d.workspace_id, d.id AS debit_id, d.amount, sum(r.amount) AS refunded
  GROUP BY d.workspace_id, d.id, d.amount HAVING sum(r.amount) > -d.amount
 """
 CHARGES = """
-SELECT b.workspace_id, b.id AS bundle_id, b.cost_breakdown ->> 'total' AS sold, e.amount AS charged
+SELECT b.workspace_id, b.id AS bundle_id, b.charge_state, b.cost_breakdown ->> 'total' AS sold,
+       COALESCE(c.amount, 0) AS charged
   FROM bundles b
-  LEFT JOIN credit_entries e
-    ON e.workspace_id = b.workspace_id AND e.business_key = 'bundle:' || b.id || ':charge:1'
- WHERE (b.cost_breakdown ->> 'total')::integer <> COALESCE(-e.amount, 0)
+  LEFT JOIN (SELECT workspace_id, bundle_id, sum(amount) AS amount FROM bundle_charges
+              WHERE reversed_at IS NULL GROUP BY 1, 2) c
+    ON c.workspace_id = b.workspace_id AND c.bundle_id = b.id
+ WHERE COALESCE(c.amount, 0) <> CASE b.charge_state
+           WHEN 'paid' THEN (b.cost_breakdown ->> 'total')::integer ELSE 0 END
+"""
+CHARGE_ENTRIES = """
+SELECT COALESCE(e.workspace_id, c.workspace_id) AS workspace_id,
+       COALESCE(e.id, c.entry_id) AS entry_id, e.amount, c.amount AS shared_out
+  FROM (SELECT * FROM credit_entries
+         WHERE type = 'debit' AND reference_kind IN ('bundle', 'bulk_order')) e
+  FULL JOIN (SELECT workspace_id, entry_id, sum(amount) AS amount FROM bundle_charges
+              GROUP BY 1, 2) c
+    ON c.workspace_id = e.workspace_id AND c.entry_id = e.id
+ WHERE -e.amount IS DISTINCT FROM c.amount
+"""
+CHARGE_PARTS = """
+SELECT c.workspace_id, c.bundle_id, c.number, c.amount, c.breakdown FROM bundle_charges c
+ WHERE c.amount IS DISTINCT FROM (SELECT sum(p.value::integer) FROM jsonb_each_text(c.breakdown) p
+                                   WHERE p.key <> 'total')
+"""
+OPTIONS = """
+SELECT o.workspace_id, o.slot_id, o.name, o.price, e.amount FROM slot_options o
+  LEFT JOIN credit_entries e ON e.workspace_id = o.workspace_id AND e.id = o.entry_id
+   AND e.business_key = 'slot:' || o.slot_id || ':option:' || o.name
+ WHERE o.price <> COALESCE(-e.amount, 0)
+"""
+CHARGE_REFUNDS = """
+SELECT c.workspace_id, c.bundle_id, c.number, c.refunded, COALESCE(sum(r.amount), 0) AS booked
+  FROM bundle_charges c
+  LEFT JOIN credit_entries r
+    ON r.workspace_id = c.workspace_id AND r.refunds_entry_id = c.entry_id
+   AND r.reference_kind = 'bundle' AND r.reference_id = c.bundle_id
+ GROUP BY c.workspace_id, c.bundle_id, c.number, c.refunded
+HAVING c.refunded <> COALESCE(sum(r.amount), 0)
 """
 ORPHAN_CHARGES = """
 SELECT e.workspace_id, e.id AS entry_id FROM credit_entries e
@@ -79,11 +112,76 @@ SELECT e.workspace_id, e.id AS entry_id FROM credit_entries e
    AND NOT EXISTS (SELECT 1 FROM bundles b
                     WHERE b.workspace_id = e.workspace_id AND b.id = e.reference_id)
 """
+COMMENT_CHARGES = """
+SELECT COALESCE(e.workspace_id, t.workspace_id) AS workspace_id,
+       COALESCE(e.id, t.entry_id) AS entry_id, e.amount, t.price AS shared_out
+  FROM (SELECT * FROM credit_entries
+         WHERE type = 'debit' AND reference_kind IN ('comment_task', 'comment_order')) e
+  FULL JOIN (SELECT workspace_id, entry_id, sum(price) AS price FROM comment_tasks
+              WHERE entry_id IS NOT NULL GROUP BY 1, 2) t
+    ON t.workspace_id = e.workspace_id AND t.entry_id = e.id
+ WHERE -e.amount IS DISTINCT FROM t.price
+"""
+COMMENT_REFUNDS = """
+SELECT t.workspace_id, t.id AS task_id, t.status, t.price, r.amount AS refunded
+  FROM comment_tasks t
+  LEFT JOIN credit_entries r
+    ON r.workspace_id = t.workspace_id AND r.business_key = 'comment_task:' || t.id || ':refund'
+   AND r.refunds_entry_id = t.entry_id
+ WHERE t.entry_id IS NOT NULL
+   AND COALESCE(r.amount, 0) <> CASE t.status WHEN 'cancelled' THEN t.price ELSE 0 END
+"""
+COMMENT_TIMERS = """
+SELECT workspace_id, id AS task_id, status FROM comment_tasks
+ WHERE (due_at IS NULL) <> (status IN ('finalized', 'cancelled') OR with_operator)
+    OR (look_at IS NOT NULL AND status NOT IN ('submitted', 'pending_corrections'))
+"""
+EDIT_REQUESTS = """
+SELECT q.workspace_id, q.id AS edit_request_id, q.status, q.price, e.amount, r.amount AS refunded
+  FROM edit_requests q
+  LEFT JOIN credit_entries e
+    ON e.workspace_id = q.workspace_id AND e.id = q.entry_id
+   AND e.business_key = 'edit_request:' || q.id || ':charge'
+  LEFT JOIN credit_entries r
+    ON r.workspace_id = q.workspace_id AND r.business_key = 'edit_request:' || q.id || ':refund'
+   AND r.refunds_entry_id = q.entry_id
+ WHERE q.price <> COALESCE(-e.amount, 0)
+    OR COALESCE(r.amount, 0) <> CASE q.status WHEN 'rejected' THEN q.price ELSE 0 END
+"""
+OWNING_FEES = """
+SELECT COALESCE(a.workspace_id, e.workspace_id) AS workspace_id,
+       COALESCE(a.id, e.reference_id) AS account_id, a.owning_fee_paid_at, e.amount
+  FROM (SELECT * FROM saved_accounts WHERE owning_fee_paid_at IS NOT NULL) a
+  FULL JOIN (SELECT * FROM credit_entries WHERE type = 'debit' AND reference_kind = 'account') e
+    ON e.workspace_id = a.workspace_id AND e.business_key = 'account:' || a.id || ':owning_fee'
+ WHERE a.id IS NULL OR e.id IS NULL
+"""
 CLAIMS = """
 SELECT b.workspace_id, b.id AS bundle_id, b.status, c.id AS claim_id FROM bundles b
   FULL JOIN (SELECT * FROM claims WHERE status = 'live') c
     ON c.workspace_id = b.workspace_id AND c.bundle_id = b.id
  WHERE (b.status = 'accepted') IS DISTINCT FROM (c.id IS NOT NULL)
+"""
+ENDED = """
+SELECT b.workspace_id, b.id AS bundle_id, b.status FROM bundles b
+ WHERE b.status IN ('completed', 'cancelled', 'archived')
+   AND (b.priority_at IS NOT NULL
+        OR EXISTS (SELECT FROM claims c WHERE c.workspace_id = b.workspace_id AND c.bundle_id = b.id
+                      AND (c.status = 'live' OR c.due_at IS NOT NULL))
+        OR EXISTS (SELECT FROM profiles p
+                    WHERE p.workspace_id = b.workspace_id AND p.bundle_id = b.id
+                      AND (p.status NOT IN ('finalized', 'cancelled')
+                           OR p.review_deadline_at IS NOT NULL))
+        OR EXISTS (SELECT FROM slots s WHERE s.workspace_id = b.workspace_id AND s.bundle_id = b.id
+                      AND (s.status NOT IN ('finalized', 'cancelled')
+                           OR s.review_deadline_at IS NOT NULL)))
+"""
+LEVELS = """
+SELECT w.workspace_id, w.low_below, w.is_low, COALESCE(sum(l.remaining), 0) AS credits
+  FROM wallets w
+  LEFT JOIN credit_lots l ON l.workspace_id = w.workspace_id AND l.remaining > 0
+ GROUP BY w.workspace_id, w.low_below, w.is_low
+HAVING w.is_low <> (COALESCE(sum(l.remaining), 0) < w.low_below)
 """
 SLOT_COUNT = """
 SELECT b.workspace_id, b.id AS bundle_id, b.videos_quantity, count(s.id) AS slots FROM bundles b
@@ -140,9 +238,20 @@ CHECKS = (
     Check("ledger lots", "a lot is the sum of its lines", LOT_LINES),
     Check("ledger balances", "balance_after is the running sum", RUNNING_BALANCE),
     Check("refunds", "no debit is refunded beyond itself", REFUNDS),
-    Check("charges", "every bundle was charged the price that it was sold at", CHARGES),
+    Check("charges", "every bundle was charged what it costs, or that was reversed", CHARGES),
+    Check("charge entries", "every debit of orders is shared out to its bundles", CHARGE_ENTRIES),
+    Check("charge parts", "a charge is the sum of its parts", CHARGE_PARTS),
+    Check("charge refunds", "what a charge gave back stands in the ledger", CHARGE_REFUNDS),
+    Check("options", "every option of a slot was charged its price", OPTIONS),
+    Check("edit requests", "a change is paid, or paid back if rejected", EDIT_REQUESTS),
+    Check("owning fees", "what an account paid for being owned was charged", OWNING_FEES),
+    Check("comment charges", "every debit of comments is the price of its tasks", COMMENT_CHARGES),
+    Check("comment refunds", "a task's price went back if it was cancelled", COMMENT_REFUNDS),
+    Check("comment timers", "a task ends by itself, or waits for an operator", COMMENT_TIMERS),
+    Check("credit levels", "a wallet knows on which side of its mark it is", LEVELS),
     Check("charged bundles", "every charge is for a bundle that exists", ORPHAN_CHARGES),
     Check("claims", "a bundle is accepted exactly while one claim is live", CLAIMS),
+    Check("ended bundles", "what has ended holds no claim, deadline or open part", ENDED),
     Check("slots", "a bundle has as many slots as were ordered", SLOT_COUNT),
     Check("event sequence", "events are numbered without a gap", EVENT_SEQUENCE),
     *(_journal(machine) for machine in MACHINES),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import asyncpg
 
 from tokportal_server.lib.errors import ApiError
@@ -121,9 +123,14 @@ def profile_status_refused(profile: asyncpg.Record, allowed: list[str]) -> Accou
     )
 
 
-def slot_transition_refused(slot: asyncpg.Record, target: str) -> SlotTransitionError:
-    """Give the 409 for a slot that cannot become ``target`` now."""
-    allowed = SLOT.allowed_from(target)
+def slot_transition_refused(
+    slot: asyncpg.Record, target: str, *, allowed_from: Sequence[str] | None = None
+) -> SlotTransitionError:
+    """Give the 409 for a slot that cannot become ``target`` now.
+
+    ``allowed_from`` is for calls that take less than the table of transitions has.
+    """
+    allowed = list(allowed_from or SLOT.allowed_from(target))
     return SlotTransitionError(
         f"Slot {slot['position']} is {slot['status']}; it can become {target} from"
         f" {' or '.join(allowed)}.",

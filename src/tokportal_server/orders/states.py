@@ -40,10 +40,13 @@ SlotStatus = Literal[
 ]
 OPEN_STATUSES = ("published", "published_priority")
 
+_CANCELS = "customer before a claim, operator, or a ban"
+
 BUNDLE = Machine(
     "bundle",
     table="bundles",
     key="id",
+    stamp="moved_at",
     transitions=(
         Transition(None, "pending_setup", "bundle.created", "customer orders"),
         Transition("pending_setup", "published", "bundle.published", "customer publishes"),
@@ -56,9 +59,9 @@ BUNDLE = Machine(
         Transition("published_priority", "accepted", "bundle.accepted", "manager claims"),
         Transition("accepted", "published", "bundle.released", "release or missed deadline"),
         Transition("accepted", "completed", "bundle.completed", "everything is finalized"),
-        Transition("pending_setup", "cancelled", "bundle.cancelled", "operator, or a ban"),
-        Transition("published", "cancelled", "bundle.cancelled", "operator, or a ban"),
-        Transition("published_priority", "cancelled", "bundle.cancelled", "operator, or a ban"),
+        Transition("pending_setup", "cancelled", "bundle.cancelled", _CANCELS),
+        Transition("published", "cancelled", "bundle.cancelled", _CANCELS),
+        Transition("published_priority", "cancelled", "bundle.cancelled", _CANCELS),
         Transition("accepted", "cancelled", "bundle.cancelled", "operator, or a ban"),
         Transition("completed", "archived", "bundle.archived", "operator archives"),
         Transition("cancelled", "archived", "bundle.archived", "operator archives"),

@@ -9,37 +9,52 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 import structlog
 
 from tokportal_server.bundles.operations.finalize_profile import finalize_profile
+from tokportal_server.comments.deadlines import settle_task
+from tokportal_server.credits.lapses import WARN_AHEAD, settle_lots
 from tokportal_server.lib.actor import SYSTEM
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, Database, is_lost
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.announce import about_bundle, about_slot
+from tokportal_server.orders.cancellation import cancel_locked_slots
 from tokportal_server.orders.claims import live_claim
 from tokportal_server.orders.door import move
 from tokportal_server.orders.locks import LOCK_BUNDLE_IF_FREE, Row, lock_profile, lock_slot
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import BUNDLE
 from tokportal_server.videos.operations.finalize_slot import finalize_slot
+from tokportal_server.videos.operations.publish_slot import publish_if_ready
 from tokportal_server.videos.schedule import today
 from tokportal_server.workbench.operations.release_claim import offer_again
 
 log = structlog.get_logger(__name__)
 
-Kind = Literal["priority", "profile_review", "slot_review", "overdue", "claim"]
+Kind = Literal[
+    "priority",
+    "profile_review",
+    "slot_review",
+    "overdue",
+    "claim",
+    "waiting",
+    "idle",
+    "lots",
+    "comment",
+]
 
 # Each arm reads a partial index of what can be due at all. $1 is the latest time, $2 a workspace
-# (a rehearsal) or null (all workspaces on real time).
+# (a rehearsal) or null (all workspaces on real time), $3 how long a slot may stay empty, $4 how
+# long before their end the owner is warned of credits.
 DUE = """
-SELECT d.kind, d.workspace_id, d.bundle_id, d.position, d.due_at FROM (
-    SELECT 'priority' AS kind, workspace_id, id AS bundle_id, NULL::integer AS position,
+SELECT d.kind, d.workspace_id, d.object_id, d.position, d.due_at FROM (
+    SELECT 'priority' AS kind, workspace_id, id AS object_id, NULL::integer AS position,
            priority_at AS due_at FROM bundles WHERE priority_at <= $1
     UNION ALL
     SELECT 'profile_review', workspace_id, bundle_id, NULL, review_deadline_at
@@ -56,24 +71,61 @@ SELECT d.kind, d.workspace_id, d.bundle_id, d.position, d.due_at FROM (
     UNION ALL
     SELECT 'claim', workspace_id, bundle_id, NULL, due_at
       FROM claims WHERE status = 'live' AND due_at <= $1
+    UNION ALL
+    SELECT 'waiting', s.workspace_id, s.bundle_id, s.position, s.updated_at
+      FROM slots s JOIN bundles b ON b.workspace_id = s.workspace_id AND b.id = s.bundle_id
+     WHERE s.publish_when_ready AND s.status = 'configured' AND s.media_status = 'ready'
+       AND s.updated_at <= $1
+       AND b.status IN ('published', 'published_priority', 'accepted')
+       AND NOT EXISTS (
+           SELECT FROM kill_switches k
+            WHERE k.scope = 'all' OR (k.scope = 'workspace' AND k.subject_id = b.workspace_id)
+               OR (k.scope = 'account' AND k.subject_id = b.saved_account_id))
+    UNION ALL
+    SELECT 'idle', s.workspace_id, s.bundle_id, NULL, max(GREATEST(s.updated_at, b.moved_at)) + $3
+      FROM slots s JOIN bundles b ON b.workspace_id = s.workspace_id AND b.id = s.bundle_id
+     WHERE s.status = 'pending' AND s.updated_at <= $1 - $3::interval AND b.moved_at <= $1 - $3
+     GROUP BY s.workspace_id, s.bundle_id
+    UNION ALL
+    SELECT 'lots', workspace_id, NULL, NULL, min(expires_at) FROM (
+        SELECT workspace_id, expires_at FROM credit_lots
+         WHERE remaining > 0 AND expires_at <= $1
+        UNION ALL
+        SELECT workspace_id, expires_at - $4::interval FROM credit_lots
+         WHERE remaining > 0 AND warned_of IS DISTINCT FROM expires_at
+           AND expires_at <= $1 + $4::interval
+    ) l GROUP BY workspace_id
+    UNION ALL
+    SELECT 'comment', workspace_id, id, NULL, due_at FROM comment_tasks WHERE due_at <= $1
 ) d
   JOIN workspaces w ON w.id = d.workspace_id
  WHERE CASE WHEN $2::uuid IS NULL THEN NOT w.rehearsal ELSE d.workspace_id = $2 END
- ORDER BY d.due_at, d.bundle_id, d.position LIMIT 200
+ ORDER BY d.due_at, d.object_id, d.position LIMIT 200
 """
 REHEARSALS = "SELECT id, clock_offset FROM workspaces WHERE rehearsal"
 REVIEW_PASSED = "review time passed"
 CLAIM_PASSED = "the claim's deadline passed"
+IDLE_SLOTS = """
+SELECT * FROM slots
+ WHERE workspace_id = $1 AND bundle_id = $2 AND status = 'pending' AND updated_at <= $3
+ ORDER BY position FOR UPDATE
+"""
+# Contract section 6. A slot that was added, emptied or renamed later has its own sixty days.
+IDLE_AFTER = timedelta(days=60)
+IDLE = "no content for 60 days"
 OVERDUE = "UPDATE slots SET overdue_at = $3 WHERE workspace_id = $1 AND id = $2"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Something whose time has come; ``position`` only for a slot."""
+    """Something whose time has come.
+
+    ``object_id`` is the bundle or the comment task, None for credits; ``position`` is a slot's.
+    """
 
     kind: Kind
     workspace_id: UUID
-    bundle_id: UUID
+    object_id: UUID | None
     position: int | None
     due_at: datetime
 
@@ -118,25 +170,30 @@ class Deadlines:
             if is_lost(conn):
                 raise
             # One order that cannot be settled must not hold up all the others.
-            log.exception("deadline_failed", kind=due.kind, bundle=str(due.bundle_id))
+            log.exception("deadline_failed", kind=due.kind, object=str(due.object_id))
             return False
 
 
 async def find_due(conn: Connection, now: datetime, rehearsal: UUID | None) -> list[Due]:
     """Give what is due at ``now`` in one rehearsal, or (None) in all workspaces on real time."""
-    return [Due(**row) for row in await conn.fetch(DUE, now, rehearsal)]
+    rows = await conn.fetch(DUE, now, rehearsal, IDLE_AFTER, WARN_AHEAD)
+    return [Due(**row) for row in rows]
 
 
 async def settle(conn: Connection, due: Due, now: datetime, rules: OrderRules) -> bool:
     """Do what a deadline asks for, if it is still due; say whether anything changed."""
     try:
         async with unit_of_work(conn, due.workspace_id, now=now) as tx:
-            bundle = await tx.conn.fetchrow(LOCK_BUNDLE_IF_FREE, due.workspace_id, due.bundle_id)
+            if due.kind == "lots":
+                return await settle_lots(tx)
+            if due.kind == "comment":
+                return await settle_task(tx, due.object_id)
+            bundle = await tx.conn.fetchrow(LOCK_BUNDLE_IF_FREE, due.workspace_id, due.object_id)
             if bundle is None:
                 return False
             return await _SETTLE[due.kind](_Settling(tx, bundle, due.position or 0, rules))
     except ApiError as error:
-        log.warning("deadline_refused", kind=due.kind, bundle=str(due.bundle_id), why=error.code)
+        log.warning("deadline_refused", kind=due.kind, object=str(due.object_id), why=error.code)
         return False
 
 
@@ -195,10 +252,29 @@ async def _claim(it: _Settling) -> bool:
     return True
 
 
+async def _waiting(it: _Settling) -> bool:
+    """Publish what would have been when its media came, had publishing not been stopped then."""
+    slot = await lock_slot(it.tx, it.bundle, it.position)
+    return await publish_if_ready(it.tx, it.bundle, slot, actor=SYSTEM, rules=it.rules)
+
+
+async def _idle(it: _Settling) -> bool:
+    limit = it.tx.now - IDLE_AFTER
+    if it.bundle["moved_at"] > limit:
+        return False
+    empty = await it.tx.conn.fetch(IDLE_SLOTS, it.tx.workspace_id, it.bundle["id"], limit)
+    if not empty:
+        return False
+    await cancel_locked_slots(it.tx, it.bundle, empty, actor=SYSTEM, reason=IDLE, rules=it.rules)
+    return True
+
+
 _SETTLE: dict[Kind, Callable[[_Settling], Awaitable[bool]]] = {
     "priority": _priority,
     "profile_review": _profile_review,
     "slot_review": _slot_review,
     "overdue": _overdue,
     "claim": _claim,
+    "waiting": _waiting,
+    "idle": _idle,
 }

@@ -1,4 +1,4 @@
-"""What a manager can be refused."""
+"""What a manager or an operator can be refused."""
 
 from __future__ import annotations
 
@@ -27,3 +27,51 @@ class WindowNotOpenError(ApiError):
     code = "WINDOW_NOT_OPEN"
     status = 409
     remedy = "Nobody: the manager posts it when its window opens, as the message says."
+
+
+class CommentNotYoursError(ApiError):
+    """The comment is not this manager's to write; the message says why."""
+
+    code = "COMMENT_NOT_YOURS"
+    status = 403
+    remedy = "The manager: take a comment of an account of your own."
+
+
+class DisputeOpenError(ApiError):
+    """An operator decides about the comment."""
+
+    code = "COMMENT_DISPUTE_OPEN"
+    status = 409
+    remedy = "The operator: settle the dispute."
+
+
+class NoDisputeError(ApiError):
+    """Nobody asked an operator about the comment."""
+
+    code = "COMMENT_NOT_DISPUTED"
+    status = 409
+    remedy = "Nobody: the manager mends the comment, or its time runs out."
+
+
+class ChargesReversedError(ApiError):
+    """The bundle's charges were reversed before."""
+
+    code = "CHARGES_ALREADY_REVERSED"
+    status = 409
+    remedy = "Nobody: the credits are back; publishing the bundle charges them again."
+
+
+class DebitNotFoundError(ApiError):
+    """The workspace has no debit with this id."""
+
+    code = "DEBIT_NOT_FOUND"
+    status = 404
+    remedy = "The operator: take the id of a debit from the workspace's credit history."
+
+
+class WorkFrozenError(ApiError):
+    """The owner of the account took their consent back, or it has run out."""
+
+    code = "WORK_FROZEN"
+    status = 409
+    remedy = "The operator: note the owner's new consent (`tokportal-server account consent`)."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from tokportal_server.bundles.readiness import PAUSED
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.db import existing
 from tokportal_server.lib.unit_of_work import UnitOfWork
@@ -14,9 +13,11 @@ from tokportal_server.orders.claims import reckon_deadline
 from tokportal_server.orders.completion import complete_if_done
 from tokportal_server.orders.door import move
 from tokportal_server.orders.locks import Row, lock_bundle, lock_slots
+from tokportal_server.orders.publishing_pause import pauses_of
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import BUNDLE, OPEN_STATUSES, SLOT
 from tokportal_server.videos.workable import make_workable
+from tokportal_server.workbench.claim_guard import frozen_because
 from tokportal_server.workbench.errors import NotClaimableError
 
 MANAGER = """
@@ -86,9 +87,10 @@ async def _not_offered(tx: UnitOfWork, bundle: Row, manager: Row) -> str | None:
         return f"{bundle['country']} is not one of your countries"
     if bundle["platform"] not in manager["platforms"]:
         return f"{bundle['platform']} is not one of your platforms"
-    paused = await tx.conn.fetchrow(PAUSED, tx.workspace_id, bundle["saved_account_id"])
-    if paused is not None:
-        return f"work is paused: {paused['reason']}"
+    if pauses := await pauses_of(tx.conn, tx.workspace_id, bundle["saved_account_id"]):
+        return f"work is paused: {pauses[0]['reason']}"
+    if frozen := await frozen_because(tx, bundle):
+        return f"work on the account stands still: {frozen}"
     return await _reserved(tx, bundle, manager)
 
 

@@ -20,10 +20,10 @@ from tokportal_server.orders.claims import reckon_deadline
 from tokportal_server.orders.door import move
 from tokportal_server.orders.errors import profile_status_refused
 from tokportal_server.orders.locks import Row, lock_profile
+from tokportal_server.orders.post_urls import is_profile_url
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import PROFILE
-from tokportal_server.workbench.claim_guard import lock_claimed_bundle
-from tokportal_server.workbench.post_urls import is_profile_url
+from tokportal_server.workbench.claim_guard import lock_workable_bundle
 
 SUBMITTABLE = ["published", "pending_corrections"]
 ATTACH = """
@@ -66,8 +66,9 @@ async def submit_account(
         BundleNotFoundError, ClaimNotYoursError, ListingNotFoundError: not this manager's to set up.
         ValidationError: what was handed in cannot be an account of the platform.
         AccountStatusError: the profile waits for nothing from the manager.
+        WorkFrozenError: the consent of the account's owner has ended.
     """
-    bundle = await lock_claimed_bundle(tx, actor, bundle_id)
+    bundle = await lock_workable_bundle(tx, actor, bundle_id)
     profile = await lock_profile(tx, bundle)
     refuse(list(_problems(bundle, submitted)))
     if profile["status"] not in SUBMITTABLE or actor.id is None:

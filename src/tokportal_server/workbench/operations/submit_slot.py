@@ -13,13 +13,13 @@ from tokportal_server.orders.completion import complete_if_done
 from tokportal_server.orders.door import move
 from tokportal_server.orders.errors import slot_transition_refused
 from tokportal_server.orders.locks import Row, lock_slot
+from tokportal_server.orders.post_urls import EXAMPLES, is_picture_url, is_post_url
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import SLOT
 from tokportal_server.videos.operations.finalize_slot import finalize_locked
 from tokportal_server.videos.schedule import today
-from tokportal_server.workbench.claim_guard import lock_claimed_bundle
+from tokportal_server.workbench.claim_guard import lock_workable_bundle
 from tokportal_server.workbench.errors import WindowNotOpenError
-from tokportal_server.workbench.post_urls import EXAMPLES, is_picture_url, is_post_url
 
 SUBMITTABLE = ("accepted", "pending_corrections")
 REVIEWED = "UPDATE bundles SET reviewed_once = true WHERE workspace_id = $1 AND id = $2"
@@ -46,10 +46,10 @@ async def submit_slot(
 
     Raises:
         BundleNotFoundError, ClaimNotYoursError, VideoNotFoundError: not this manager's to post.
-        SlotTransitionError, WindowNotOpenError: it is not its time.
+        SlotTransitionError, WindowNotOpenError, WorkFrozenError: it is not its time.
         ValidationError: the proof is not the address of a post on the platform.
     """
-    bundle = await lock_claimed_bundle(tx, actor, bundle_id)
+    bundle = await lock_workable_bundle(tx, actor, bundle_id)
     slot = await lock_slot(tx, bundle, position)
     _check_proof(bundle, slot, platform_url, evidence_url)
     if slot["status"] not in SUBMITTABLE:

@@ -1,0 +1,127 @@
+"""``tokportal-server vault rotate``: everything sealed comes under the current vault key.
+
+Only data keys are wrapped anew, in short transactions beside the running server; secrets stay as
+they are. Credentials are opened as well, for the hash of their mail address hangs on the key too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tokportal_server.accounts.sealing import (
+    address_hash,
+    code_context,
+    credentials_context,
+    open_credentials,
+)
+from tokportal_server.http.idempotency import sealed_context
+from tokportal_server.lib.crypto import Vault
+from tokportal_server.lib.db import Connection
+from tokportal_server.lib.vault_check import forget_other_keys, prove_vault
+from tokportal_server.webhooks.sealing import secret_context
+
+# Bytes 2 to 5 of a sealed record name its key.
+FIND_CREDENTIALS = """
+SELECT workspace_id, saved_account_id, sealed FROM vault_items
+ WHERE substring(sealed FROM 2 FOR 4) <> $1
+ ORDER BY workspace_id, saved_account_id LIMIT $2 FOR UPDATE
+"""
+WRITE_CREDENTIALS = """
+UPDATE vault_items SET sealed = $3 WHERE workspace_id = $1 AND saved_account_id = $2
+"""
+WRITE_ADDRESS = "UPDATE saved_accounts SET address_hash = $3 WHERE workspace_id = $1 AND id = $2"
+FIND_CODES = """
+SELECT workspace_id, id, sealed FROM verification_codes
+ WHERE substring(sealed FROM 2 FOR 4) <> $1
+ ORDER BY workspace_id, id LIMIT $2 FOR UPDATE
+"""
+WRITE_CODE = "UPDATE verification_codes SET sealed = $3 WHERE workspace_id = $1 AND id = $2"
+FIND_ENDPOINTS = """
+SELECT workspace_id, id, secret_sealed FROM webhook_endpoints
+ WHERE substring(secret_sealed FROM 2 FOR 4) <> $1
+ ORDER BY workspace_id, id LIMIT $2 FOR UPDATE
+"""
+WRITE_ENDPOINT = (
+    "UPDATE webhook_endpoints SET secret_sealed = $3 WHERE workspace_id = $1 AND id = $2"
+)
+FIND_ANSWERS = """
+SELECT workspace_id, key, body FROM idempotency_keys
+ WHERE sealed AND body IS NOT NULL AND substring(body FROM 2 FOR 4) <> $1
+ ORDER BY workspace_id, key LIMIT $2 FOR UPDATE
+"""
+WRITE_ANSWER = "UPDATE idempotency_keys SET body = $3 WHERE workspace_id = $1 AND key = $2"
+_BATCH: Final = 200
+
+
+async def rotate(conn: Connection, vault: Vault, *, batch: int = _BATCH) -> int:
+    """Bring every sealed record under the current key; give how many were not.
+
+    When this returns, nothing is left under another key, and the others may be taken away.
+
+    Raises:
+        VaultError: a record cannot be opened with the keys at hand; what was done before stays.
+    """
+    await prove_vault(conn, vault)
+    changed = 0
+    # Records that others seal meanwhile with an older key are found by the next round.
+    while done := sum([await _all_of(conn, vault, one, batch) for one in _STORES]):
+        changed += done
+    await forget_other_keys(conn, vault)
+    return changed
+
+
+async def _all_of(
+    conn: Connection,
+    vault: Vault,
+    store: Callable[[Connection, Vault, int], Awaitable[int]],
+    batch: int,
+) -> int:
+    changed = 0
+    while True:
+        async with conn.transaction():
+            done = await store(conn, vault, batch)
+        changed += done
+        if done < batch:
+            return changed
+
+
+async def _credentials(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_CREDENTIALS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        key = (row["workspace_id"], row["saved_account_id"])
+        sealed = vault.rewrap(row["sealed"], context=credentials_context(*key))
+        opened = open_credentials(vault, sealed, workspace_id=key[0], account_id=key[1])
+        await conn.execute(WRITE_CREDENTIALS, *key, sealed)
+        await conn.execute(WRITE_ADDRESS, *key, address_hash(vault, opened.email))
+    return len(rows)
+
+
+async def _codes(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_CODES, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        key = (row["workspace_id"], row["id"])
+        sealed = vault.rewrap(row["sealed"], context=code_context(*key))
+        await conn.execute(WRITE_CODE, *key, sealed)
+    return len(rows)
+
+
+async def _secrets(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_ENDPOINTS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        key = (row["workspace_id"], row["id"])
+        sealed = vault.rewrap(row["secret_sealed"], context=secret_context(*key))
+        await conn.execute(WRITE_ENDPOINT, *key, sealed)
+    return len(rows)
+
+
+async def _answers(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_ANSWERS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        key = (row["workspace_id"], row["key"])
+        sealed = vault.rewrap(row["body"], context=sealed_context(*key))
+        await conn.execute(WRITE_ANSWER, *key, sealed)
+    return len(rows)
+
+
+_STORES: Final = (_credentials, _codes, _secrets, _answers)
