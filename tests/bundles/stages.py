@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import claimed, published, set_up, video
 from tokportal_server.accounts.wire import Credentials
+from tokportal_server.cli.doctor import examine
 from tokportal_server.credits import ledger
+from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection, existing
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.workbench.operations import reverse_charges as operations
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
 
 PAUSE = "INSERT INTO kill_switches (scope, subject_id, reason) VALUES ($1, $2, $3)"
@@ -31,8 +34,6 @@ UPDATE media SET status = 'failed', error = '{"code": "FETCH_DNS", "message": "n
  WHERE bundle_id = $1 AND kind = 'profile_picture'
 """
 STALE = "UPDATE slots SET target_start = $2, target_end = $2::date + 1 WHERE bundle_id = $1"
-DEBIT = "SELECT id, -amount AS paid FROM credit_entries WHERE reference_id = $1 AND type = 'debit'"
-REVERSED = "UPDATE bundles SET charge_state = 'reversed' WHERE id = $1"
 NOBODY = UUID(int=0)
 
 
@@ -82,18 +83,10 @@ async def configured(alice: Client, bundle_id: str, position: int = 1, **more: A
 
 async def reverse_charges(conn: Connection, world: World, bundle_id: str) -> None:
     """Give back what a bundle cost, as an operator may while it is being set up."""
-    debit = existing(await conn.fetchrow(DEBIT, UUID(bundle_id)))
     async with unit_of_work(conn, world.acme, now=real_now()) as tx:
-        await ledger.refund(
-            tx,
-            debit_id=debit["id"],
-            amount=debit["paid"],
-            description="Charges reversed",
-            breakdown={},
-            business_key=f"bundle:{bundle_id}:reversal:1",
-            actor=world.as_olga,
+        await operations.reverse_charges(
+            tx=tx, actor=world.as_olga, bundle_id=UUID(bundle_id), reason="Not yet"
         )
-        await conn.execute(REVERSED, UUID(bundle_id))
 
 
 async def pause(
@@ -101,3 +94,23 @@ async def pause(
 ) -> None:
     """Set a kill switch as the operator does."""
     await conn.execute(PAUSE, scope, subject, reason)
+
+
+async def grant(conn: Connection, workspace: UUID, amount: int) -> None:
+    """Give a workspace credits as an operator does."""
+    async with unit_of_work(conn, workspace, now=real_now()) as tx:
+        await ledger.grant(
+            tx,
+            amount=amount,
+            source="grant",
+            expires_at=None,
+            description="More",
+            business_key=f"grant:{uuid4()}",
+            actor=Actor("operator"),
+        )
+
+
+async def wrong_books(conn: Connection) -> dict[str, Any]:
+    """Give what doctor finds to be wrong, by the name of its check."""
+    found = await examine(conn)
+    return {f.check.name: f.contradictions for f in found if f.contradictions}

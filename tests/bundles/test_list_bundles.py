@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -10,10 +14,16 @@ from tests.bundles.stages import in_review
 from tests.bundles.traces import counters
 from tests.cast import World
 from tests.client import Client, Reply
-from tests.orders.walk import PROFILE, order, ordered, published
+from tests.orders.walk import PROFILE, claimed, order, ordered, published, working
+from tokportal_server.bundles.queries import list_bundles
+from tokportal_server.bundles.wire import ListBundlesQuery
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
+from tokportal_server.workbench.operations.archive_bundle import archive_bundle
+from tokportal_server.workbench.operations.cancel_bundle import cancel_bundle
 
+DRY = {"X-TokPortal-Dry-Run": "true"}
 COUNT = "SELECT status, count(*) AS n FROM bundles WHERE workspace_id = $1 GROUP BY status"
 
 
@@ -149,6 +159,87 @@ async def test_totals_follow_every_change_of_status(
     for status, n in counted.items():
         reply = await alice.get("/bundles", params={"status": status})
         assert (len(reply.data), reply.json["pagination"]["total"]) == (n, n)
+
+
+async def a_random_step(
+    chance: Random, alice: Client, conn: Connection, world: World, ports: Ports
+) -> None:
+    """Do something to some bundle, whether or not it can be done."""
+    listed = (await alice.get("/bundles", params={"per_page": 100})).data
+    step = chance.choice(["order", "bulk", "publish", "unpublish", "claim", "cancel", "archive"])
+    if step == "order" or not listed:
+        await ordered(alice, videos=chance.randrange(3))
+        return
+    if step == "bulk":
+        body = {"platforms": ["tiktok"], "country": "USA", "accounts_count": 3}
+        await alice.post("/bundles/bulk", body, headers=chance.choice([{}, DRY]))
+        return
+    bundle_id = chance.choice(listed)["id"]
+    if step in ("publish", "unpublish"):
+        await alice.put(f"/bundles/{bundle_id}/account", PROFILE)
+        await alice.post(f"/bundles/{bundle_id}/{step}")
+        return
+    with contextlib.suppress(ApiError):
+        if step == "claim":
+            await claimed(conn, world, ports, bundle_id)
+        async with working(conn, world) as tx:
+            about: dict[str, Any] = {
+                "tx": tx,
+                "actor": world.as_olga,
+                "bundle_id": UUID(bundle_id),
+                "reason": "x",
+            }
+            if step == "cancel":
+                await cancel_bundle(**about)
+            elif step == "archive":
+                await archive_bundle(**about)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_totals_are_right_after_whatever_happened(
+    alice: Client, conn: Connection, world: World, ports: Ports, seed: int
+) -> None:
+    chance = Random(seed)
+    seen: set[str] = set()
+    for _ in range(25):
+        await a_random_step(chance, alice, conn, world, ports)
+        counted = {row["status"]: row["n"] for row in await conn.fetch(COUNT, world.acme)}
+        kept = await counters(conn, world.acme)
+        assert {status: n for (kind, status), n in kept.items() if kind == "bundle"} == counted
+        total = (await alice.get("/bundles")).json["pagination"]["total"]
+        assert total == sum(counted.values())
+        seen |= counted.keys()
+    assert len(seen) > 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        ListBundlesQuery(),
+        ListBundlesQuery(status="pending_setup"),
+        ListBundlesQuery(external_ref="a-1", country="USA", page=2),
+    ],
+)
+async def test_a_longer_list_takes_no_more_statements(
+    alice: Client, conn: Connection, world: World, query: ListBundlesQuery
+) -> None:
+    async def statements() -> list[str]:
+        seen: list[str] = []
+        with conn.query_logger(lambda logged: seen.append(logged.query)):
+            await list_bundles(conn, world.acme, query)
+            # The driver tells its logger in the loop's next turn.
+            await asyncio.sleep(0)
+        return seen
+
+    await ordered(alice, videos=1, external_ref="a-1")
+    # The first time the driver also asks for the types of parameters.
+    await statements()
+    one = await statements()
+    bulk = {"platforms": ["tiktok"], "country": "USA", "accounts_count": 30, "external_ref": "b"}
+    assert (await alice.post("/bundles/bulk", bulk)).status == 201
+
+    assert await statements() == one
+    assert len(one) <= 3
 
 
 async def test_each_workspace_lists_its_own(alice: Client, bob: Client, charlie: Client) -> None:

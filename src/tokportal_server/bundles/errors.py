@@ -38,3 +38,11 @@ class CreateRateLimitError(ApiError):
     code = "CREATE_RATE_LIMIT_EXCEEDED"
     status = 429
     remedy = "Nobody: wait for the seconds in `Retry-After`; the operator can raise the limit."
+
+
+class BundleAcceptedError(ApiError):
+    """A manager works on the bundle, or has handed something of it in."""
+
+    code = "BUNDLE_ALREADY_ACCEPTED"
+    status = 409
+    remedy = "The operator: cancel the bundle if it is not to go on. Its work cannot be taken back."

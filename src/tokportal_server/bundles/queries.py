@@ -6,11 +6,13 @@ from uuid import UUID
 
 import msgspec
 
+from tokportal_server.accounts.locks import account_not_found
 from tokportal_server.bundles.wire import (
     Bundle,
     Cost,
     CostBreakdown,
     Deviation,
+    ListAccountBundlesQuery,
     ListBundlesQuery,
     Profile,
     ProfileCorrection,
@@ -40,11 +42,12 @@ SELECT b.*, p.id AS account_id, p.status AS account_status,
   ) s ON true
  WHERE b.workspace_id = $1
 """
+# Of references there is an index in lower case alone.
 _FILTERS = """
    AND ($4::text IS NULL OR b.status = $4)
    AND ($5::text IS NULL OR b.bundle_type = $5)
    AND ($6::text IS NULL OR b.platform = $6)
-   AND ($7::text IS NULL OR b.external_ref = $7)
+   AND ($7::text IS NULL OR lower(b.external_ref) = lower($7) AND b.external_ref = $7)
    AND ($8::text IS NULL OR p.status = $8)
    AND ($9::text IS NULL OR b.country = $9)
 """
@@ -60,7 +63,7 @@ SELECT count(*) FROM bundles b
    AND ($2::text IS NULL OR b.status = $2)
    AND ($3::text IS NULL OR b.bundle_type = $3)
    AND ($4::text IS NULL OR b.platform = $4)
-   AND ($5::text IS NULL OR b.external_ref = $5)
+   AND ($5::text IS NULL OR lower(b.external_ref) = lower($5) AND b.external_ref = $5)
    AND ($6::text IS NULL OR p.status = $6)
    AND ($7::text IS NULL OR b.country = $7)
 """
@@ -82,6 +85,14 @@ PROFILE_CORRECTIONS = """
 SELECT round, comment, fields, requested_at, resolved_at FROM corrections
  WHERE workspace_id = $1 AND bundle_id = $2 AND slot_id IS NULL ORDER BY round
 """
+OF_ACCOUNT = (
+    _SELECT + " AND b.saved_account_id = $4 AND ($5::text IS NULL OR b.status = $5)" + _PAGE
+)
+COUNT_OF_ACCOUNT = """
+SELECT count(*) FROM bundles
+ WHERE workspace_id = $1 AND saved_account_id = $2 AND ($3::text IS NULL OR status = $3)
+"""
+ACCOUNT_EXISTS = "SELECT 1 FROM saved_accounts WHERE workspace_id = $1 AND id = $2"
 BUNDLE_EXISTS = "SELECT 1 FROM bundles WHERE workspace_id = $1 AND id = $2"
 _LIVE = frozenset({"published", "published_priority", "accepted", "completed"})
 
@@ -120,6 +131,23 @@ async def list_bundles(
         else:
             rows = await conn.fetch(NEWEST_OF_STATUS, *window, query.status)
         total = await conn.fetchval(COUNTED, workspace_id, query.status)
+    return [_bundle(row) for row in rows], query.of(total)
+
+
+async def list_account_bundles(
+    conn: Connection, workspace_id: UUID, account_id: UUID, query: ListAccountBundlesQuery
+) -> tuple[list[Bundle], Page]:
+    """Give a page of the bundles of one account, newest first.
+
+    Raises:
+        SavedAccountNotFoundError: the workspace has no such account.
+    """
+    if await conn.fetchval(ACCOUNT_EXISTS, workspace_id, account_id) is None:
+        raise account_not_found(account_id)
+    rows = await conn.fetch(
+        OF_ACCOUNT, workspace_id, query.per_page, query.offset, account_id, query.status
+    )
+    total = await conn.fetchval(COUNT_OF_ACCOUNT, workspace_id, account_id, query.status)
     return [_bundle(row) for row in rows], query.of(total)
 
 

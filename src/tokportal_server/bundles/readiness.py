@@ -12,12 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from tokportal_server.bundles.operations.create_bundle import unavailable_reason
+from tokportal_server.accounts.availability import unavailable_reason, unavailable_sentence
+from tokportal_server.bundles.pricing import cost_again
 from tokportal_server.bundles.wire import Hindrance, Readiness, Resolve
 from tokportal_server.credits.ledger import spendable
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import bundle_not_found
 from tokportal_server.orders.locks import Row
+from tokportal_server.orders.publishing_pause import (
+    PublishingPausedError,
+    pause_sentence,
+    pauses_of,
+)
 from tokportal_server.videos.publishing import stale_slots
 from tokportal_server.videos.schedule import lead_days, today
 
@@ -27,12 +33,6 @@ SLOTS = "SELECT * FROM slots WHERE workspace_id = $1 AND bundle_id = $2 ORDER BY
 ACCOUNT = "SELECT * FROM saved_accounts WHERE workspace_id = $1 AND id = $2"
 PICTURE_STATUS = """
 SELECT status FROM media WHERE workspace_id = $1 AND owner_id = $2 AND kind = 'profile_picture'
-"""
-PAUSED = """
-SELECT scope, reason FROM kill_switches
- WHERE scope = 'all' OR (scope = 'workspace' AND subject_id = $1)
-    OR (scope = 'account' AND subject_id = $2)
- ORDER BY scope LIMIT 1
 """
 NEEDED_FIELDS = ("username", "visible_name", "biography")
 
@@ -45,7 +45,7 @@ class Facts:
     profile: Row | None
     slots: Sequence[Row]
     account: Row | None
-    paused: Row | None
+    paused: Sequence[Row]
     picture_status: str | None
     balance: int
     now: datetime
@@ -73,7 +73,7 @@ async def gather(conn: Connection, workspace_id: UUID, bundle_id: UUID, now: dat
         profile=profile,
         slots=await conn.fetch(SLOTS, workspace_id, bundle_id),
         account=account_id and await conn.fetchrow(ACCOUNT, workspace_id, account_id),
-        paused=await conn.fetchrow(PAUSED, workspace_id, account_id),
+        paused=await pauses_of(conn, workspace_id, account_id),
         picture_status=await conn.fetchval(PICTURE_STATUS, workspace_id, profile["id"])
         if profile is not None
         else None,
@@ -131,17 +131,18 @@ def _status_blockers(facts: Facts) -> Iterator[Hindrance]:
 
 def _outside_blockers(facts: Facts) -> Iterator[Hindrance]:
     if facts.account is not None and facts.bundle["bundle_type"] == "videos_only":
-        reason = unavailable_reason(facts.account)
+        reason = unavailable_reason(facts.account, facts.now)
         if reason is not None:
             yield Hindrance(
                 code="SAVED_ACCOUNT_UNAVAILABLE",
-                message=f"Account {facts.account['username']} cannot take new work: {reason}.",
+                message=f"Account {facts.account['username']} cannot take new work:"
+                f" {unavailable_sentence(facts.account, reason)}.",
                 resolve=Resolve(who="operator"),
             )
-    if facts.paused is not None:
+    for switch in facts.paused:
         yield Hindrance(
-            code="PUBLISHING_PAUSED",
-            message=f"The operator has paused publishing: {facts.paused['reason']}",
+            code=PublishingPausedError.code,
+            message=pause_sentence(switch),
             resolve=Resolve(who="operator"),
         )
 
@@ -168,13 +169,7 @@ def _profile_blockers(facts: Facts) -> Iterator[Hindrance]:
 
 def _video_blockers(facts: Facts) -> Iterator[Hindrance]:
     if facts.bundle["bundle_type"] == "videos_only" and not facts.configured:
-        empty = next((s["position"] for s in facts.slots if s["status"] == "pending"), 1)
-        yield Hindrance(
-            code="NO_VIDEOS_CONFIGURED",
-            message="No slot is configured, so there is nothing to post.",
-            resolve=_call(facts, "configureBundleVideo", "PUT", f"/videos/{empty}"),
-            position=empty,
-        )
+        yield _nothing_to_post(facts)
     if facts.picture_status == "failed":
         yield Hindrance(
             code="MEDIA_FAILED",
@@ -193,13 +188,32 @@ def _video_blockers(facts: Facts) -> Iterator[Hindrance]:
             )
 
 
+def _nothing_to_post(facts: Facts) -> Hindrance:
+    code = "NO_VIDEOS_CONFIGURED"
+    empty = next((s["position"] for s in facts.slots if s["status"] == "pending"), None)
+    if empty is None:
+        return Hindrance(
+            code=code,
+            message="Every slot was cancelled. Add one, then configure it.",
+            resolve=_call(facts, "addVideoSlots", "POST", "/add-video-slots"),
+        )
+    return Hindrance(
+        code=code,
+        message="No slot is configured, so there is nothing to post.",
+        resolve=_call(facts, "configureBundleVideo", "PUT", f"/videos/{empty}"),
+        position=empty,
+    )
+
+
 def _why(error: Any) -> str:
     return f" ({error['message']})" if error else ""
 
 
 def _charge_blockers(facts: Facts) -> Iterator[Hindrance]:
-    due = facts.bundle["cost_breakdown"]["total"]
-    if facts.bundle["charge_state"] == "reversed" and facts.balance < due:
+    if facts.bundle["charge_state"] == "paid":
+        return
+    due = cost_again(facts.bundle, facts.slots)["total"]
+    if facts.balance < due:
         yield Hindrance(
             code="CHARGES_REVERSED",
             message=f"The bundle's charges were reversed; publishing charges {due} credits again,"
@@ -220,18 +234,19 @@ def _warnings(facts: Facts) -> Iterator[Hindrance]:
     if facts.picture_status == "fetching":
         yield Hindrance(
             code="MEDIA_FETCHING",
-            message="The profile picture is being fetched; the manager gets it once it is there.",
+            message="The profile picture is being fetched; the manager gets it once it is there."
+            " One that was uploaded need not be fetched.",
             field="profile_picture_url",
-            resolve=_call(facts, "getBundleAccount", "GET", "/account"),
+            resolve=_call(facts, "configureBundleAccount", "PUT", "/account"),
         )
     for slot in facts.configured:
         if slot["media_status"] == "fetching":
             yield Hindrance(
                 code="MEDIA_FETCHING",
                 message=f"The media of slot {slot['position']} are being fetched; it is published"
-                " by itself once they are there.",
+                " by itself once they are there. Media that were uploaded need not be fetched.",
                 position=slot["position"],
-                resolve=_call(facts, "getBundleVideo", "GET", f"/videos/{slot['position']}"),
+                resolve=_call(facts, "configureBundleVideo", "PUT", f"/videos/{slot['position']}"),
             )
     earliest = today(facts.now) + timedelta(days=lead_days(profile))
     for slot in stale_slots(facts.configured, earliest=earliest):
@@ -240,5 +255,5 @@ def _warnings(facts: Facts) -> Iterator[Hindrance]:
             message=f"The date of slot {slot['position']} ({slot['target_start']}) is too close by"
             f" now; publishing moves it to {earliest} or later.",
             position=slot["position"],
-            resolve=_call(facts, "configureBundleVideo", "PUT", f"/videos/{slot['position']}"),
+            resolve=_call(facts, "patchBundleVideo", "PATCH", f"/videos/{slot['position']}"),
         )

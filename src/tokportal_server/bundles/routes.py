@@ -1,4 +1,4 @@
-"""Operations of the reference's groups Bundles and Account Configuration."""
+"""Operations of the reference's group Bundles."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ from typing import Any
 import msgspec
 
 from tokportal_server.bundles import queries
+from tokportal_server.bundles.bulk_wire import BulkBundle, BulkOrder, CreateBulkBundlesRequest
 from tokportal_server.bundles.errors import (
     AccountIdNotAllowedError,
+    BundleAcceptedError,
     CountryNotEnabledError,
     CreateRateLimitError,
     DuplicateAccountBundleError,
 )
-from tokportal_server.bundles.operations.configure_profile import configure_profile
-from tokportal_server.bundles.operations.create_bundle import create_bundle
-from tokportal_server.bundles.operations.finalize_profile import finalize_profile
-from tokportal_server.bundles.operations.publish_bundle import BLOCKERS, publish_bundle
-from tokportal_server.bundles.operations.request_profile_corrections import (
-    request_profile_corrections,
+from tokportal_server.bundles.operations.add_slots import (
+    BundleClosedForSlotsError,
+    BundleHasNoVideosError,
+    add_edit_slots,
+    add_video_slots,
 )
-from tokportal_server.bundles.pricing import cost_of
+from tokportal_server.bundles.operations.create_bundle import create_bundle
+from tokportal_server.bundles.operations.create_bundles_bulk import create_bundles_bulk
+from tokportal_server.bundles.operations.publish_bundle import BLOCKERS, publish_bundle
+from tokportal_server.bundles.operations.unpublish_bundle import (
+    BundleNotPublishedError,
+    unpublish_bundle,
+)
+from tokportal_server.bundles.operations.update_bundle import (
+    BundleNotOwnedError,
+    DuplicateExternalRefError,
+    update_bundle,
+)
+from tokportal_server.bundles.pricing import cost_of, cost_of_slots
 from tokportal_server.bundles.readiness import assess, gather
 from tokportal_server.bundles.wire import (
-    AccountCorrectionsRequest,
+    AddedSlots,
     Bundle,
-    ConfigureAccountRequest,
+    CostBreakdown,
     CreateBundleRequest,
     ListBundlesQuery,
-    Profile,
+    PatchBundleRequest,
     PublishedBundle,
+    QuantityRequest,
     Readiness,
 )
 from tokportal_server.credits import ledger
@@ -40,20 +54,15 @@ from tokportal_server.http.call import Call
 from tokportal_server.http.errors import DryRunIdError, OptionNotOfferedError
 from tokportal_server.http.registry import Router
 from tokportal_server.orders.errors import (
-    AccountStatusError,
     BundleNotFoundError,
-    ListingNotFoundError,
     SavedAccountNotFoundError,
     SavedAccountUnavailableError,
 )
 from tokportal_server.orders.rules import OrderRules
-from tokportal_server.uploads.media import MediaNotFoundError
-from tokportal_server.uploads.source import MediaSource
 from tokportal_server.videos.errors import StaleDatesError
 from tokportal_server.videos.routes import stale_dates_of
 
 router = Router("Bundles")
-account = Router("Account Configuration")
 
 
 @router.operation(
@@ -71,7 +80,11 @@ async def list_bundles(call: Call, query: ListBundlesQuery) -> Answer:
 
 
 async def _price_order(call: Call, body: CreateBundleRequest) -> CreditsMoved:
-    cost = cost_of(body, await current_prices(call.tx.conn, call.tx.workspace_id))
+    prices = await current_prices(call.tx.conn, call.tx.workspace_id)
+    return await _would_cost(call, cost_of(body, prices))
+
+
+async def _would_cost(call: Call, cost: CostBreakdown) -> CreditsMoved:
     remaining = await ledger.spendable(call.tx.conn, call.tx.workspace_id, call.tx.now)
     return CreditsMoved(cost.total, remaining, msgspec.structs.asdict(cost))
 
@@ -112,6 +125,46 @@ async def post_bundle(call: Call, body: CreateBundleRequest) -> Answer:
 
 
 @router.operation(
+    "POST",
+    "/bundles/bulk",
+    "createBundlesBulk",
+    summary="Create bundles in bulk",
+    returns=BulkOrder,
+    status=201,
+    errors=(
+        CountryNotEnabledError,
+        OptionNotOfferedError,
+        InsufficientCreditsError,
+        CreateRateLimitError,
+    ),
+    moves_credits=True,
+)
+async def post_bundles_bulk(call: Call, body: CreateBulkBundlesRequest) -> Answer:
+    """Order accounts on several platforms at once: all of them or none, in one debit."""
+    bundles, moved = await create_bundles_bulk(
+        tx=call.tx,
+        actor=call.who.actor,
+        request=body,
+        per_minute=call.ports.settings.create_bucket_per_minute,
+    )
+    told = [
+        BulkBundle(
+            id=bundle.id,
+            bundle_id=bundle.id,
+            bundle_type=bundle.bundle_type,
+            platform=bundle.platform,
+            country=bundle.country,
+            status="pending_setup",
+            external_ref=bundle.external_ref,
+        )
+        for bundle in bundles
+    ]
+    videos = sum(bundle.videos_quantity for bundle in bundles)
+    order = BulkOrder(bundles=told, total_bundles=len(told), total_videos=videos)
+    return Answer(order, status=201, credits=moved)
+
+
+@router.operation(
     "GET",
     "/bundles/{id}",
     "getBundle",
@@ -123,6 +176,28 @@ async def get_bundle(call: Call) -> Answer:
     """One bundle, with its slots counted by status."""
     bundle_id = call.id("id", BundleNotFoundError)
     return Answer(await queries.get_bundle(call.conn, call.who.workspace_id, bundle_id))
+
+
+@router.operation(
+    "PATCH",
+    "/bundles/{id}",
+    "updateBundle",
+    summary="Update bundle settings",
+    returns=Bundle,
+    path_errors=(BundleNotFoundError,),
+    errors=(BundleNotOwnedError, DuplicateExternalRefError),
+)
+async def patch_bundle(call: Call, body: PatchBundleRequest) -> Answer:
+    """Change a bundle's title, reference, or how its posts are reviewed."""
+    bundle_id = call.id("id", BundleNotFoundError)
+    await update_bundle(tx=call.tx, bundle_id=bundle_id, request=body)
+    return await _bundle(call)
+
+
+async def _bundle(call: Call) -> Answer:
+    """Answer a change of the bundle with the bundle as it is now."""
+    bundle_id = call.id("id", BundleNotFoundError)
+    return Answer(await queries.get_bundle(call.tx.conn, call.tx.workspace_id, bundle_id))
 
 
 @router.operation(
@@ -173,89 +248,71 @@ async def post_bundle_publish(call: Call) -> Answer:
     return Answer(published, credits=done.credits)
 
 
-async def _profile(call: Call) -> Answer:
-    """Answer a change of the profile with the profile as it is now."""
-    bundle_id = call.id("id", BundleNotFoundError)
-    profile = await queries.get_profile(
-        call.tx.conn, call.tx.workspace_id, bundle_id, base_url=call.base_url
-    )
-    return Answer(profile)
-
-
-@account.operation(
-    "GET",
-    "/bundles/{id}/account",
-    "getBundleAccount",
-    summary="Get bundle account configuration",
-    returns=Profile,
-    path_errors=(BundleNotFoundError, ListingNotFoundError),
-)
-async def get_bundle_account(call: Call) -> Answer:
-    """The profile that the bundle sets up, and how far it is."""
-    bundle_id = call.id("id", BundleNotFoundError)
-    profile = await queries.get_profile(
-        call.conn, call.who.workspace_id, bundle_id, base_url=call.base_url
-    )
-    return Answer(profile)
-
-
-@account.operation(
-    "PUT",
-    "/bundles/{id}/account",
-    "configureBundleAccount",
-    summary="Configure bundle account profile",
-    returns=Profile,
-    path_errors=(BundleNotFoundError, ListingNotFoundError),
-    errors=(MediaNotFoundError, OptionNotOfferedError, AccountStatusError),
-)
-async def put_bundle_account(call: Call, body: ConfigureAccountRequest) -> Answer:
-    """Replace the wanted profile; possible until the bundle is published."""
-    await configure_profile(
-        tx=call.tx,
-        actor=call.who.actor,
-        bundle_id=call.id("id", BundleNotFoundError),
-        request=body,
-        source=MediaSource.of(call),
-    )
-    return await _profile(call)
-
-
-@account.operation(
+@router.operation(
     "POST",
-    "/bundles/{id}/account/corrections",
-    "requestBundleAccountCorrections",
-    summary="Request account corrections",
-    returns=Profile,
-    path_errors=(BundleNotFoundError, ListingNotFoundError),
-    errors=(AccountStatusError,),
+    "/bundles/{id}/unpublish",
+    "unpublishBundle",
+    summary="Unpublish a bundle",
+    returns=Bundle,
+    path_errors=(BundleNotFoundError,),
+    errors=(BundleNotPublishedError, BundleAcceptedError),
 )
-async def post_bundle_account_corrections(call: Call, body: AccountCorrectionsRequest) -> Answer:
-    """Send the set-up account back to its manager."""
-    await request_profile_corrections(
-        tx=call.tx,
-        actor=call.who.actor,
-        bundle_id=call.id("id", BundleNotFoundError),
-        request=body,
-        rules=OrderRules.of(call.ports.settings),
-    )
-    return await _profile(call)
+async def post_bundle_unpublish(call: Call) -> Answer:
+    """Take a bundle back that no manager has claimed; nothing is refunded."""
+    bundle_id = call.id("id", BundleNotFoundError)
+    await unpublish_bundle(tx=call.tx, actor=call.who.actor, bundle_id=bundle_id)
+    return await _bundle(call)
 
 
-@account.operation(
+async def _price_videos(call: Call, body: QuantityRequest) -> CreditsMoved:
+    prices = await current_prices(call.tx.conn, call.tx.workspace_id)
+    return await _would_cost(call, cost_of_slots(prices, videos=body.quantity))
+
+
+async def _price_edits(call: Call, body: QuantityRequest) -> CreditsMoved:
+    prices = await current_prices(call.tx.conn, call.tx.workspace_id)
+    return await _would_cost(call, cost_of_slots(prices, edits=body.quantity))
+
+
+@router.operation(
     "POST",
-    "/bundles/{id}/account/finalize",
-    "finalizeBundleAccount",
-    summary="Finalize account review",
-    returns=Profile,
-    path_errors=(BundleNotFoundError, ListingNotFoundError),
-    errors=(AccountStatusError,),
+    "/bundles/{id}/add-video-slots",
+    "addVideoSlots",
+    summary="Add video slots to a bundle",
+    returns=AddedSlots,
+    path_errors=(BundleNotFoundError,),
+    errors=(BundleHasNoVideosError, BundleClosedForSlotsError, InsufficientCreditsError),
+    moves_credits=True,
+    price=_price_videos,
 )
-async def post_bundle_account_finalize(call: Call) -> Answer:
-    """Approve the set-up account: it is delivered, and its slots can be posted."""
-    await finalize_profile(
+async def post_bundle_video_slots(call: Call, body: QuantityRequest) -> Answer:
+    """Buy more slots, empty and after the last one; the credits are taken now."""
+    added, moved = await add_video_slots(
         tx=call.tx,
         actor=call.who.actor,
         bundle_id=call.id("id", BundleNotFoundError),
-        rules=OrderRules.of(call.ports.settings),
+        quantity=body.quantity,
     )
-    return await _profile(call)
+    return Answer(added, credits=moved)
+
+
+@router.operation(
+    "POST",
+    "/bundles/{id}/add-edit-slots",
+    "addEditSlots",
+    summary="Add edit slots to a bundle",
+    returns=AddedSlots,
+    path_errors=(BundleNotFoundError,),
+    errors=(BundleHasNoVideosError, BundleClosedForSlotsError, InsufficientCreditsError),
+    moves_credits=True,
+    price=_price_edits,
+)
+async def post_bundle_edit_slots(call: Call, body: QuantityRequest) -> Answer:
+    """Buy more edits, at most one for each slot; the credits are taken now."""
+    added, moved = await add_edit_slots(
+        tx=call.tx,
+        actor=call.who.actor,
+        bundle_id=call.id("id", BundleNotFoundError),
+        quantity=body.quantity,
+    )
+    return Answer(added, credits=moved)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from tokportal_server.accounts.wire import Username
 from tokportal_server.http.paging import PageQuery
 from tokportal_server.http.validation import Problem
 from tokportal_server.lib.clock import Timestamp
@@ -84,12 +85,28 @@ class CreateBundleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
                 if getattr(self, field):
                     yield Problem(field, "is for accounts to be set up, not for videos_only")
             return
-        if self.wants_niche_warming and not self.niche_warming_instructions:
-            yield Problem("niche_warming_instructions", "is required with wants_niche_warming")
-        if self.wants_niche_warming and self.wants_deep_warming:
-            yield Problem("wants_deep_warming", "excludes wants_niche_warming; choose one")
-        if self.wants_deep_warming and self.platform != "instagram":
-            yield Problem("wants_deep_warming", "is for Instagram only")
+        yield from warming_problems(
+            [self.platform or "tiktok"],
+            niche=self.wants_niche_warming,
+            deep=self.wants_deep_warming,
+            instructions=self.niche_warming_instructions,
+        )
+
+
+def warming_problems(
+    platforms: Sequence[PlatformCode],
+    *,
+    niche: bool | None,
+    deep: bool | None,
+    instructions: str | None,
+) -> Iterator[Problem]:
+    """Yield what is wrong with the warming of accounts to be set up on these platforms."""
+    if niche and not instructions:
+        yield Problem("niche_warming_instructions", "is required with wants_niche_warming")
+    if niche and deep:
+        yield Problem("wants_deep_warming", "excludes wants_niche_warming; choose one")
+    if deep and set(platforms) != {"instagram"}:
+        yield Problem("wants_deep_warming", "is for Instagram only")
 
 
 class CostBreakdown(msgspec.Struct, frozen=True):
@@ -149,6 +166,39 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Timestamp
 
 
+class PatchBundleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings to change: at least one. ``null`` takes a title or an external_ref away."""
+
+    title: Text200 | UnsetType | None = UNSET
+    external_ref: Text200 | UnsetType | None = UNSET
+    auto_finalize_videos: bool | UnsetType = UNSET
+
+    more_schema: ClassVar[dict[str, int]] = {"minProperties": 1}
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield that nothing is to be changed."""
+        if all(value is UNSET for value in msgspec.structs.astuple(self)):
+            yield Problem(
+                "body", "must have at least one of title, external_ref, auto_finalize_videos"
+            )
+
+
+class QuantityRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many to add."""
+
+    quantity: Annotated[int, Meta(ge=1, le=500)]
+
+
+class AddedSlots(msgspec.Struct, frozen=True, kw_only=True):
+    """What was added, and what the bundle has now; ``positions`` are those of new video slots."""
+
+    bundle_id: UUID
+    added: int
+    videos_quantity: int
+    edits_quantity: int
+    positions: list[int]
+
+
 class ListBundlesQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Exact filters of the list."""
 
@@ -158,6 +208,12 @@ class ListBundlesQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fiel
     external_ref: Text200 | None = None
     account_status: ProfileStatus | None = None
     country: Annotated[str, Meta(max_length=60)] | None = None
+
+
+class ListAccountBundlesQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The exact filter of an account's bundles."""
+
+    status: BundleStatus | None = None
 
 
 class Resolve(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -195,9 +251,6 @@ class PublishedBundle(Bundle, frozen=True, kw_only=True):
     videos_waiting_media: list[UUID]
     warnings: list[Hindrance]
     adjusted_videos: list[AdjustedVideo]
-
-
-Username = Annotated[str, Meta(min_length=1, max_length=24, pattern=r"^[A-Za-z0-9_.]+\Z")]
 
 
 class ConfigureAccountRequest(

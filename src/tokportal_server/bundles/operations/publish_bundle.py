@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from tokportal_server.bundles.charging import charge_bundle
+from tokportal_server.bundles.pricing import cost_again
 from tokportal_server.bundles.readiness import Facts, assess, gather
 from tokportal_server.bundles.wire import Hindrance
-from tokportal_server.credits import ledger
-from tokportal_server.credits.ledger import Reference
 from tokportal_server.http.answers import CreditsMoved
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.errors import ApiError
@@ -18,7 +18,8 @@ from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_bundle, about_profile
 from tokportal_server.orders.door import move
 from tokportal_server.orders.errors import BundleStatusError, SavedAccountUnavailableError
-from tokportal_server.orders.locks import Row, lock_bundle, lock_profile
+from tokportal_server.orders.locks import lock_bundle, lock_profile
+from tokportal_server.orders.publishing_pause import PublishingPausedError
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import BUNDLE, PROFILE
 from tokportal_server.videos.publishing import (
@@ -28,11 +29,9 @@ from tokportal_server.videos.publishing import (
     publish_slots,
 )
 
-CHARGES = """
-SELECT count(*) FROM credit_entries
- WHERE workspace_id = $1 AND reference_kind = 'bundle' AND reference_id = $2 AND type = 'debit'
+PAID_AGAIN = """
+UPDATE bundles SET charge_state = 'paid', cost_breakdown = $3 WHERE workspace_id = $1 AND id = $2
 """
-PAID_AGAIN = "UPDATE bundles SET charge_state = 'paid' WHERE workspace_id = $1 AND id = $2"
 
 
 class AlreadyPublishedError(ApiError):
@@ -41,14 +40,6 @@ class AlreadyPublishedError(ApiError):
     code = "BUNDLE_ALREADY_PUBLISHED"
     status = 409
     remedy = "You: nothing is left to do; `GET /bundles/{id}` shows how far it is."
-
-
-class PublishingPausedError(ApiError):
-    """The operator has stopped publishing."""
-
-    code = "PUBLISHING_PAUSED"
-    status = 409
-    remedy = "The operator: allow publishing again. Then send the same request."
 
 
 class AccountNotConfiguredError(ApiError):
@@ -144,7 +135,7 @@ async def publish_bundle(
     )
     # The wallet is locked after everything of the order (design, lock order); too few credits roll
     # the whole transaction back.
-    paid = await _pay_again(tx, bundle, actor)
+    paid = await _pay_again(tx, facts, actor)
     return Publication(videos, readiness.warnings, paid)
 
 
@@ -162,19 +153,19 @@ def _refuse(facts: Facts, blockers: list[Hindrance]) -> None:
     )
 
 
-async def _pay_again(tx: UnitOfWork, bundle: Row, actor: Actor) -> CreditsMoved | None:
+async def _pay_again(tx: UnitOfWork, facts: Facts, actor: Actor) -> CreditsMoved | None:
     """Debit the sold prices anew if the operator had reversed them."""
+    bundle = facts.bundle
     if bundle["charge_state"] == "paid":
         return None
-    charge = 1 + await tx.conn.fetchval(CHARGES, tx.workspace_id, bundle["id"])
-    breakdown = bundle["cost_breakdown"]
-    moved, _ = await ledger.debit(
+    breakdown = cost_again(bundle, facts.slots)
+    moved = await charge_bundle(
         tx,
-        amount=breakdown["total"],
-        description=f"Bundle {bundle['bundle_type']} charged again",
+        bundle,
         breakdown=breakdown,
-        reference=Reference("bundle", bundle["id"], f"bundle:{bundle['id']}:charge:{charge}"),
+        edits=bundle["edits_quantity"],
+        description=f"Bundle {bundle['bundle_type']} charged again",
         actor=actor,
     )
-    await tx.conn.execute(PAID_AGAIN, tx.workspace_id, bundle["id"])
+    await tx.conn.execute(PAID_AGAIN, tx.workspace_id, bundle["id"], breakdown)
     return moved
