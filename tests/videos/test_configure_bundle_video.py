@@ -283,10 +283,17 @@ async def test_a_slot_that_was_published_can_be_configured_no_more(
     await alice.put(f"/bundles/{bundle_id}/videos/1", video(video_url=path))
     await alice.put(f"/bundles/{bundle_id}/account", PROFILE)
     await alice.post(f"/bundles/{bundle_id}/publish")
-    for status in ("published", "accepted", "in_review", "finalized", "cancelled"):
+    for status, way_out in (
+        ("published", "Unschedule or reset it first."),
+        ("accepted", "PATCH can change"),
+        ("in_review", "ask for corrections"),
+        ("finalized", "add a slot"),
+        ("cancelled", "add a slot"),
+    ):
         await conn.execute("UPDATE slots SET status = $1", status)
         reply = await alice.put(f"/bundles/{bundle_id}/videos/1", video(video_url=path))
         assert (reply.status, reply.code) == (409, "VIDEO_INVALID_STATUS")
+        assert way_out in reply.json["error"]["message"]
         assert reply.details == {
             "current_status": status,
             "allowed_from": ["pending", "configured", "pending_corrections"],

@@ -41,3 +41,33 @@ class StaleDatesError(ApiError):
         "You: configure the slots with new dates, or leave `X-TokPortal-Stale-Dates: reject`"
         " out to have them moved."
     )
+
+
+class VideoNotEditableError(ApiError):
+    """The slot is past changing its description or dates."""
+
+    code = "VIDEO_NOT_EDITABLE"
+    status = 400
+    remedy = (
+        "You: send `name` and `external_ref` alone, which can always be changed; while the slot is"
+        " in review, ask for corrections instead."
+    )
+
+
+class LastPublishedVideoError(ApiError):
+    """The bundle would be offered to managers with nothing to post."""
+
+    code = "NO_VIDEOS_CONFIGURED"
+    status = 409
+    remedy = "You: publish another slot of the bundle first, or unpublish the bundle."
+
+
+class NoDownloadIssueError(ApiError):
+    """No manager waits for other media of the slot."""
+
+    code = "NO_DOWNLOAD_ISSUE"
+    status = 409
+    remedy = (
+        "You: nothing needs fixing. Media are replaced so only while `download_issue` of the slot"
+        " is set (`video.download_issue`)."
+    )

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from tokportal_server.credits import ledger
 from tokportal_server.credits.ledger import Reference
-from tokportal_server.credits.prices import current_prices
+from tokportal_server.credits.prices import Prices, current_prices
 from tokportal_server.http.answers import CreditsMoved
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.locks import Row
 from tokportal_server.videos.wire import SlotContent
 
-BOUGHT = "SELECT name FROM slot_options WHERE workspace_id = $1 AND slot_id = $2"
-BUY = """
-INSERT INTO slot_options (workspace_id, slot_id, name, price, entry_id, bought_at)
-VALUES ($1, $2, $3, $4, $5, $6)
+BOUGHT = """
+SELECT slot_id, name FROM slot_options WHERE workspace_id = $1 AND slot_id = ANY ($2::uuid[])
 """
+RECORD = """
+INSERT INTO slot_options (workspace_id, slot_id, name, price, entry_id, bought_at)
+SELECT $1, o.slot_id, o.name, o.price, o.entry_id, $2
+  FROM unnest($3::uuid[], $4::text[], $5::integer[], $6::uuid[])
+       AS o(slot_id, name, price, entry_id)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtOption:
+    """A paid option of a slot; ``entry_id`` is None if it was free."""
+
+    slot_id: UUID
+    name: str
+    price: int
+    entry_id: UUID | None
 
 
 def options_of(content: SlotContent) -> list[str]:
@@ -31,32 +48,38 @@ def options_of(content: SlotContent) -> list[str]:
     return [name for name, used in wanted.items() if used]
 
 
-async def price_options(tx: UnitOfWork, names: Sequence[str]) -> CreditsMoved:
-    """Say what ``names`` cost a slot that has none of them; nothing is bought."""
+async def price_options(tx: UnitOfWork, contents: Iterable[SlotContent]) -> CreditsMoved:
+    """Say what the options of ``contents`` cost slots that have none; nothing is bought."""
     prices = await current_prices(tx.conn, tx.workspace_id)
-    breakdown: dict[str, int] = {name: getattr(prices, name) for name in names}
+    breakdown: Counter[str] = Counter()
+    for name in (name for content in contents for name in options_of(content)):
+        breakdown[name] += getattr(prices, name)
     remaining = await ledger.spendable(tx.conn, tx.workspace_id, tx.now)
-    return CreditsMoved(sum(breakdown.values()), remaining, breakdown)
+    return CreditsMoved(breakdown.total(), remaining, dict(breakdown))
+
+
+async def bought_options(tx: UnitOfWork, slot_ids: Sequence[UUID]) -> dict[UUID, set[str]]:
+    """Give the options that each of the slots has; one without has no entry."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    for row in await tx.conn.fetch(BOUGHT, tx.workspace_id, slot_ids):
+        found[row["slot_id"]].add(row["name"])
+    return found
 
 
 async def buy_options(
-    tx: UnitOfWork, slot: Row, names: Sequence[str], actor: Actor
-) -> CreditsMoved:
-    """Buy those of ``names`` that the slot does not have yet; one ledger entry for each.
+    tx: UnitOfWork, slot: Row, names: Sequence[str], actor: Actor, *, prices: Prices
+) -> list[BoughtOption]:
+    """Pay for ``names``, which the slot does not have; one ledger entry each.
+
+    They are the slot's once :func:`record_options` has written them, in the same transaction.
 
     Raises:
-        InsufficientCreditsError: too few credits; the caller's transaction must not commit.
+        InsufficientCreditsError: too few credits; what was written since must be rolled back.
     """
-    bought = {row["name"] for row in await tx.conn.fetch(BOUGHT, tx.workspace_id, slot["id"])}
-    missing = [name for name in names if name not in bought]
-    if not missing:
-        return CreditsMoved(0, await ledger.spendable(tx.conn, tx.workspace_id, tx.now), {})
-    prices = await current_prices(tx.conn, tx.workspace_id)
-    breakdown: dict[str, int] = {}
-    remaining = 0
-    for name in missing:
+    bought = []
+    for name in names:
         price: int = getattr(prices, name)
-        moved, entry_id = await ledger.debit(
+        _, entry_id = await ledger.debit(
             tx,
             amount=price,
             description=f"Option {name} for slot {slot['position']}",
@@ -64,7 +87,19 @@ async def buy_options(
             reference=Reference("video", slot["id"], f"slot:{slot['id']}:option:{name}"),
             actor=actor,
         )
-        await tx.conn.execute(BUY, tx.workspace_id, slot["id"], name, price, entry_id, tx.now)
-        breakdown[name] = price
-        remaining = moved.remaining
-    return CreditsMoved(sum(breakdown.values()), remaining, breakdown)
+        bought.append(BoughtOption(slot["id"], name, price, entry_id))
+    return bought
+
+
+async def record_options(tx: UnitOfWork, bought: Sequence[BoughtOption]) -> None:
+    """Write which slots have what was paid for, in one statement."""
+    if bought:
+        await tx.conn.execute(
+            RECORD,
+            tx.workspace_id,
+            tx.now,
+            [option.slot_id for option in bought],
+            [option.name for option in bought],
+            [option.price for option in bought],
+            [option.entry_id for option in bought],
+        )

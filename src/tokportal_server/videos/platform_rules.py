@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tokportal_server.http.validation import Problem
 from tokportal_server.videos.wire import INSTAGRAM_ONLY, ConfigureVideoRequest
@@ -18,21 +18,29 @@ def platform_problems(request: ConfigureVideoRequest, platform: Platform) -> Ite
             f" {', '.join(platform.video_types)}",
             request.video_type,
         )
-    if request.description and len(request.description) > platform.caption_max:
-        yield Problem(
-            "description",
-            f"is {len(request.description)} characters long; {platform.name} takes"
-            f" {platform.caption_max}",
-        )
-    images = request.carousel_images or []
-    if len(images) > platform.carousel_max:
-        yield Problem(
-            "carousel_images",
-            f"has {len(images)} images; {platform.name} takes {platform.carousel_max}",
-        )
+    yield from caption_problems(request.description, platform)
+    yield from carousel_problems(request.carousel_images, platform)
     if platform.code != "instagram":
         for field in INSTAGRAM_ONLY:
             if getattr(request, field):
                 yield Problem(field, f"is for Instagram only; the bundle is for {platform.name}")
     if platform.code != "tiktok" and request.tiktok_sound_url:
         yield Problem("tiktok_sound_url", f"is for TikTok only; the bundle is for {platform.name}")
+
+
+def caption_problems(description: str | None, platform: Platform) -> Iterator[Problem]:
+    """Yield that a caption is longer than the platform's longest."""
+    if description and len(description) > platform.caption_max:
+        yield Problem(
+            "description",
+            f"is {len(description)} characters long; {platform.name} takes {platform.caption_max}",
+        )
+
+
+def carousel_problems(images: Sequence[str] | None, platform: Platform) -> Iterator[Problem]:
+    """Yield that a carousel has more images than the platform's longest."""
+    if images and len(images) > platform.carousel_max:
+        yield Problem(
+            "carousel_images",
+            f"has {len(images)} images; {platform.name} takes {platform.carousel_max}",
+        )

@@ -5,10 +5,10 @@ publishBundle, publishBundleVideo, auto_publish and the arrival of fetched media
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -19,8 +19,9 @@ from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_slot
 from tokportal_server.orders.claims import reckon_deadline
-from tokportal_server.orders.door import move
+from tokportal_server.orders.door import move_all
 from tokportal_server.orders.locks import Row, find_profile, lock_slots
+from tokportal_server.orders.publishing_pause import check_not_paused
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import SLOT
 from tokportal_server.videos.errors import StaleDatesError
@@ -30,7 +31,8 @@ from tokportal_server.videos.workable import make_workable, reschedule
 StaleDates = Literal["move", "reject"]
 
 WAIT_FOR_MEDIA = """
-UPDATE slots SET publish_when_ready = true, updated_at = $3 WHERE workspace_id = $1 AND id = $2
+UPDATE slots SET publish_when_ready = true, updated_at = $3
+ WHERE workspace_id = $1 AND id = ANY ($2::uuid[])
 """
 
 
@@ -83,18 +85,21 @@ async def publish_slots(
     On an accepted bundle they go on to accepted at once.
 
     Raises:
+        PublishingPausedError: the operator has stopped publishing.
         MediaFailedError: the media of one of them could not be fetched.
         StaleDatesError: a date has gone stale, and ``stale_dates`` is ``reject``.
     """
+    await check_not_paused(tx, bundle)
     result = Published()
+    wanted = frozenset(chosen)
     slots = await lock_slots(tx, bundle)
     earliest = today(tx.now) + timedelta(days=lead_days(await find_profile(tx, bundle)))
-    stale = stale_slots([s for s in slots if s["id"] in chosen], earliest=earliest)
+    stale = stale_slots([s for s in slots if s["id"] in wanted], earliest=earliest)
     if stale and stale_dates == "reject":
         raise _stale(stale, earliest)
-    ready = _ready(slots, chosen, result)
-    for slot_id in result.waiting:
-        await tx.conn.execute(WAIT_FOR_MEDIA, tx.workspace_id, slot_id, tx.now)
+    ready = _ready(slots, wanted, result)
+    if result.waiting:
+        await tx.conn.execute(WAIT_FOR_MEDIA, tx.workspace_id, result.waiting, tx.now)
     fresh = {slot["id"]: slot for slot in ready}
     calendar = Calendar(slots)
     # A slot that waits for its media gets its day when they have come.
@@ -107,16 +112,15 @@ async def publish_slots(
                 slot["id"], slot["position"], wire_day(slot["target_start"]), wire_day(day)
             )
         )
-    for slot in fresh.values():
-        await _publish_one(tx, bundle, slot, actor)
-        result.published.append(slot["id"])
+    await _publish(tx, bundle, list(fresh.values()), actor)
+    result.published += fresh
     if bundle["status"] == "accepted":
         await make_workable(tx, bundle)
         await reckon_deadline(tx, bundle, rules)
     return result
 
 
-def _ready(slots: Sequence[Row], chosen: Sequence[UUID], result: Published) -> list[Row]:
+def _ready(slots: Sequence[Row], chosen: frozenset[UUID], result: Published) -> list[Row]:
     """Sort the chosen slots by their media: ready now, still being fetched, failed."""
     ready = []
     for slot in slots:
@@ -135,28 +139,23 @@ def _ready(slots: Sequence[Row], chosen: Sequence[UUID], result: Published) -> l
     return ready
 
 
-async def _publish_one(tx: UnitOfWork, bundle: Row, slot: Row, actor: Actor) -> None:
-    published = await move(
+async def _publish(tx: UnitOfWork, bundle: Row, configured: Sequence[Row], actor: Actor) -> None:
+    def data(slot: Row) -> Mapping[str, Any]:
+        return about_slot(bundle, slot)
+
+    published = await move_all(
         tx,
         SLOT,
-        slot,
+        configured,
         "published",
         actor=actor,
-        data=about_slot(bundle, slot),
+        data=data,
         published_at=tx.now,
         publish_when_ready=False,
         updated_at=tx.now,
     )
     if bundle["status"] == "accepted":
-        await move(
-            tx,
-            SLOT,
-            published,
-            "accepted",
-            actor=actor,
-            data=about_slot(bundle, slot),
-            accepted_at=tx.now,
-        )
+        await move_all(tx, SLOT, published, "accepted", actor=actor, data=data, accepted_at=tx.now)
 
 
 def _stale(stale: Sequence[Row], earliest: date) -> StaleDatesError:

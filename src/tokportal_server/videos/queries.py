@@ -77,6 +77,21 @@ async def slot_object(
     return (await _objects(conn, workspace_id, [row], base_url))[0]
 
 
+def slot_at(slots: Sequence[Row], bundle: Row, position: int) -> Row:
+    """Give the row at a position among all slots of a bundle, which are in order.
+
+    Raises:
+        VideoNotFoundError: there is none.
+    """
+    # Positions run from 1 without a gap.
+    if 1 <= position <= len(slots):
+        return slots[position - 1]
+    raise VideoNotFoundError(
+        f"Bundle {bundle['id']} has no slot {position}; its positions are 1 to {len(slots)}.",
+        details={"position": position, "videos_quantity": len(slots)},
+    )
+
+
 async def _objects(
     conn: Connection, workspace_id: UUID, rows: Sequence[Row], base_url: str
 ) -> list[Slot]:

@@ -24,7 +24,10 @@ MediaUrl = Annotated[
     ),
 ]
 ImageUrl = Annotated[MediaUrl, Meta(min_length=1)]
+CarouselImages = Annotated[list[ImageUrl], Meta(max_length=35)]
+Description = Annotated[str, Meta(max_length=2200)]
 Volume = Annotated[int, Meta(ge=0, le=100, description="Percent.")]
+HIGHEST_POSITION = 1000
 # Windows and deadlines are reckoned from a slot's day, and calendars end with the year 9999.
 LAST_DAY = date(9000, 1, 1)
 
@@ -43,9 +46,9 @@ INSTAGRAM_ONLY = (
 class SlotContent(msgspec.Struct, frozen=True, kw_only=True):
     """What a slot shows and how it is to be posted; all that ``slots.content`` holds."""
 
-    description: Annotated[str, Meta(max_length=2200)] | None = None
+    description: Description | None = None
     video_url: MediaUrl | None = None
-    carousel_images: Annotated[list[ImageUrl], Meta(max_length=35)] | None = None
+    carousel_images: CarouselImages | None = None
     carousel_title: Text200 | None = None
     story_image_url: MediaUrl | None = None
     story_repost_url: MediaUrl | None = None
@@ -63,6 +66,11 @@ class SlotContent(msgspec.Struct, frozen=True, kw_only=True):
     instant_repost_as_story: bool | None = None
 
 
+def needs_description(video_type: str | None) -> bool:
+    """Say whether a slot of this kind has a caption; None is a slot that is not configured yet."""
+    return video_type not in {None, "story"}
+
+
 class ConfigureVideoRequest(SlotContent, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Replaces what the slot holds."""
 
@@ -78,7 +86,7 @@ class ConfigureVideoRequest(SlotContent, frozen=True, kw_only=True, forbid_unkno
 
     def problems(self) -> Iterator[Problem]:
         """Yield the rules between the fields that need no platform."""
-        if self.video_type != "story" and not self.description:
+        if needs_description(self.video_type) and not self.description:
             yield Problem("description", f"is required for video_type {self.video_type!r}")
         if self.target_publish_date > LAST_DAY:
             yield Problem("target_publish_date", f"must not be after {LAST_DAY}")
