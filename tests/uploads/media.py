@@ -59,6 +59,20 @@ def video(
         return path.read_bytes()
 
 
+def still_video(size: tuple[int, int], *, rotation: int = 0) -> bytes:
+    """Encode five frames of ``picture``: red on the left, blue on the right."""
+    with _film("mp4", {}) as (film, path):
+        stream = film.add_stream("libx264", rate=25)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.set_display_rotation(rotation)
+        for _ in range(5):
+            film.mux(stream.encode(_frame(picture(size))))
+        film.mux(stream.encode(None))
+        film.close()
+        return path.read_bytes()
+
+
 @contextmanager
 def _film(container: str, options: dict[str, str]) -> Iterator[tuple[Any, Path]]:
     # A file, since moving the index to the front reads the output again.

@@ -29,6 +29,7 @@ from tokportal_server.uploads.wire import MediaKind, MediaObject
 
 Stored = Callable[[], list[Path]]
 BASE = "http://tokens.invalid"
+JOBS_LEFT = "SELECT COALESCE(array_agg(entrypoint), '{}') FROM pgqueuer"
 
 
 def answer(body: bytes, *, length: int | None = None, status: str = "200 OK") -> bytes:
@@ -91,13 +92,13 @@ class Rig:
     async def note(self, tx: UnitOfWork, row: asyncpg.Record) -> None:
         self.settled.append((row["status"], row["owner_id"], tx.workspace_id))
 
-    def fetcher(self, *, seconds: float = 20) -> MediaFetcher:
-        return MediaFetcher(self.ports, self.note, seconds=seconds)
+    def fetcher(self, **limits: float) -> MediaFetcher:
+        return MediaFetcher(self.ports, self.note, **{"seconds": 20, **limits})
 
-    async def work(self, *, seconds: float = 20) -> None:
+    async def work(self, **limits: float) -> None:
         runner = JobRunner(
             self.ports.database,
-            {FETCH_MEDIA: self.fetcher(seconds=seconds).run},
+            {FETCH_MEDIA: self.fetcher(**limits).run},
             backoff=timedelta(milliseconds=10),
         )
         await runner.drain()
@@ -140,7 +141,7 @@ async def test_an_image_is_fetched_cleaned_and_stored(rig: Rig, stored: Stored) 
     row = await rig.conn.fetchrow("SELECT * FROM uploads")
     assert row is not None
     assert (row["filename"], row["purpose"], row["source_url"]) == ("my file.bin", "carousel", url)
-    assert await rig.conn.fetchval("SELECT count(*) FROM pgqueuer") == 0
+    assert await rig.conn.fetchval(JOBS_LEFT) == ["make_thumbnail"]
 
 
 async def test_a_video_is_fetched_through_redirects(rig: Rig, clip: bytes, stored: Stored) -> None:
@@ -176,7 +177,7 @@ async def test_three_failures_are_the_end_and_say_why(rig: Rig, stored: Stored) 
     assert "secret" not in message
     assert rig.settled == [("failed", rig.owner, rig.workspace)]
     assert stored() == []
-    assert await rig.conn.fetchval("SELECT count(*) FROM pgqueuer") == 0
+    assert await rig.conn.fetchval(JOBS_LEFT) == []
 
 
 @pytest.mark.parametrize(

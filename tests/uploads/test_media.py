@@ -31,7 +31,10 @@ from tokportal_server.uploads.wire import MediaError, MediaKind, Purpose
 
 BASE = "https://tokens.example.net"
 ELSEWHERE = "https://cdn.example.com/clip.mp4"
-JOBS = "SELECT convert_from(payload, 'UTF8')::jsonb FROM pgqueuer ORDER BY id"
+JOBS = """
+SELECT convert_from(payload, 'UTF8')::jsonb FROM pgqueuer
+ WHERE entrypoint = 'fetch_media' ORDER BY id
+"""
 
 
 async def uploaded(

@@ -62,13 +62,7 @@ def normalise(request: dict[str, Any]) -> dict[str, Any]:
     kind: str = request["kind"]
     written_as = "image/jpeg" if kind == "image/heic" else kind
     with Path(request["source"]).open("rb") as source:
-        try:
-            frames = _decode(source, kind, written_as, request)
-        except (RefusedError, MemoryError):
-            raise
-        except Exception as cause:
-            # Decoders raise nearly every built-in exception on damaged input.
-            raise unreadable(cause) from cause
+        frames = decode_image(source, kind, written_as, request)
     with Path(request["target"]).open("wb") as target:
         _encode(frames, written_as, target)
         size_bytes = target.tell()
@@ -79,6 +73,22 @@ def normalise(request: dict[str, Any]) -> dict[str, Any]:
         "height": height,
         "size_bytes": size_bytes,
     }
+
+
+def decode_image(
+    source: BinaryIO, kind: str, written_as: str, request: dict[str, Any]
+) -> list[Image.Image]:
+    """Give the pictures of a file as they are meant to be seen, in a mode of ``written_as``.
+
+    ``request`` holds ``max_pixels`` and ``max_side``. Raises RefusedError.
+    """
+    try:
+        return _decode(source, kind, written_as, request)
+    except (RefusedError, MemoryError):
+        raise
+    except Exception as cause:
+        # Decoders raise nearly every built-in exception on damaged input.
+        raise unreadable(cause) from cause
 
 
 def _decode(

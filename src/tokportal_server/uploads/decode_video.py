@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 from av.container import InputContainer
@@ -27,6 +27,9 @@ from av.video.stream import VideoStream
 
 from tokportal_server.uploads.decoding import RefusedError, answer, unreadable
 from tokportal_server.uploads.truncation import ENDS_EARLY
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _DEMUXER_OF = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
 _DECODERS = "h264,hevc,mpeg4,prores,vp8,vp9,libdav1d,av1"
@@ -49,6 +52,25 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
             raise unreadable(cause) from cause
 
 
+def poster_frame(source: BinaryIO, kind: str, request: dict[str, Any]) -> Image.Image:
+    """Give the first frame as it is meant to be seen, scaled to fit into ``side`` squared.
+
+    ``request`` holds ``side``, ``max_side`` and ``max_seconds``. Raises RefusedError and what the
+    decoder raises.
+    """
+    with _open(source, kind) as container:
+        stream = _video_stream(container)
+        _prepare(stream, request["max_side"])
+        frame = _first_frame(_whole_packets(container, stream), _Span(request["max_seconds"]))
+        # Scaled before it becomes an image, so that a large frame is held once.
+        scale = min(1.0, request["side"] / max(frame.width, frame.height))
+        width, height = (max(1, round(length * scale)) for length in (frame.width, frame.height))
+        small = frame.reformat(width, height, format="rgb24")
+        picture: Image.Image = small.to_image()  # type: ignore[no-untyped-call]
+        # Both count degrees against the clock.
+        return picture.rotate(frame.rotation, expand=True)
+
+
 def _open(source: BinaryIO, kind: str) -> InputContainer:
     container: InputContainer = av.open(
         source,
@@ -69,8 +91,7 @@ def _measure(container: InputContainer, request: dict[str, Any]) -> dict[str, An
     _check_side(stream.width, stream.height, request["max_side"])
     stated = (container.duration or 0) / av.time_base
     _check_duration(stated, request["max_seconds"])
-    stream.thread_count = 1
-    stream.codec_context.options = {"max_pixels": str(request["max_side"] ** 2)}
+    _prepare(stream, request["max_side"])
     packets = _whole_packets(container, stream)
     span = _Span(request["max_seconds"])
     frame = _first_frame(packets, span)
@@ -86,6 +107,11 @@ def _measure(container: InputContainer, request: dict[str, Any]) -> dict[str, An
         "duration_seconds": round(max(stated, span.seconds), 3),
         "has_audio": bool(container.streams.audio),
     }
+
+
+def _prepare(stream: VideoStream, max_side: int) -> None:
+    stream.thread_count = 1
+    stream.codec_context.options = {"max_pixels": str(max_side**2)}
 
 
 def _video_stream(container: InputContainer) -> VideoStream:

@@ -1,40 +1,48 @@
-"""The job ``fetch_media``: bring a file from somebody else's address into our storage.
+"""The job ``fetch_media``: bring a file from somebody else's address, or from quarantine, in.
 
 1. Claim the row: count the attempt, and learn what to fetch.
-2. Download to a local file, probe or rewrite it, store it: no transaction is open meanwhile.
+2. Copy it to a local file, probe or rewrite it, store it: no transaction is open meanwhile.
 3. In one transaction, behind the bundle's lock: record the upload, make the row ready and tell the
    owner's slice, if the row is still the one that was claimed. If not, let go of the object.
 4. What fails is tried three times in all, unless trying again cannot help; then the row fails, with
    the reason, and the owner's slice is told as well.
+
+A presigned upload may be in use at several places, each with a job of its own. Every job decodes a
+copy that no later PUT can reach and stores it under a key of its own; whoever settles first decides
+what the promised address shows, and the others take that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from tokportal_server.lib.errors import ApiError
-from tokportal_server.lib.outbound import OutboundFailure
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.locks import lock_bundle
+from tokportal_server.uploads.fetching import (
+    FETCH_ERRORS,
+    NotUploadedError,
+    explain,
+    fetch_url,
+    filename_of,
+    may_pass,
+    save,
+    scratch_file,
+)
 from tokportal_server.uploads.ingest import Ingested, ingest_image, ingest_video
-from tokportal_server.uploads.limits import media_limits
+from tokportal_server.uploads.limits import file_too_large, media_limits
 from tokportal_server.uploads.media import PURPOSE_OF
 from tokportal_server.uploads.operations.record_upload import discard_unrecorded, record_upload
-from tokportal_server.uploads.probe import DecodersBusyError
-from tokportal_server.uploads.share_links import direct_download
+from tokportal_server.uploads.presigned import quarantine_key
 from tokportal_server.uploads.wire import MediaError, MediaKind
 
 log = structlog.get_logger(__name__)
@@ -45,18 +53,25 @@ become ready or failed."""
 
 ATTEMPTS = 3
 DOWNLOAD_SECONDS = 600.0
-_REDIRECTS = 5
-_WRITE_BYTES = 1 << 20
-_LONGEST_FILENAME = 255
-# Answers of a host that may well be another one in a minute (RFC 9110, 6585).
-_PASSING_STATUSES = frozenset({408, 425, 429})
-_PASSING_FAILURES = frozenset({"dns", "refused", "timeout", "tls"})
+PROGRESS_SECONDS = 1.0
 
 CLAIM = """
-UPDATE media SET attempts = attempts + 1
+UPDATE media SET attempts = attempts + 1, received_bytes = 0
  WHERE workspace_id = $1 AND id = $2 AND status = 'fetching'
-RETURNING workspace_id, id, bundle_id, kind, source_url, attempts
+RETURNING workspace_id, id, bundle_id, kind, source_url, presigned_key, attempts
 """
+NOTE_PROGRESS = """
+UPDATE media SET received_bytes = $4
+ WHERE workspace_id = $1 AND id = $2 AND attempts = $3 AND status = 'fetching'
+"""
+FIND_PRESIGNED = """
+SELECT filename FROM presigned_uploads WHERE workspace_id = $1 AND storage_key = $2
+"""
+END_QUARANTINE = """
+DELETE FROM presigned_uploads WHERE workspace_id = $1 AND storage_key = $2
+RETURNING bundle_id, filename
+"""
+FIND_UPLOAD = "SELECT id FROM uploads WHERE workspace_id = $1 AND storage_key = $2"
 NOW = "SELECT now() + clock_offset FROM workspaces WHERE id = $1"
 SETTLE = """
 UPDATE media SET status = $4, upload_id = $5, error = $6
@@ -67,12 +82,21 @@ RETURNING *
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
+    """A row of ``media``: ``presigned_key`` if it is in quarantine, else ``source_url``."""
+
     workspace_id: UUID
     id: UUID
     bundle_id: UUID
     kind: MediaKind
-    source_url: str
+    source_url: str | None
+    presigned_key: str | None
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    media: Ingested
+    filename: str
 
 
 class _Superseded(Exception):  # noqa: N818 - a signal that rolls the settling back
@@ -82,15 +106,22 @@ class _Superseded(Exception):  # noqa: N818 - a signal that rolls the settling b
 class MediaFetcher:
     """The handler of the job; ``run`` is what a :class:`JobRunner` calls.
 
-    ``seconds`` bounds one download from its first byte sent to its last one received.
+    ``seconds`` bounds one download from its first byte sent to its last one received;
+    ``progress_seconds`` is how often the row is told how much has arrived.
     """
 
     def __init__(
-        self, ports: Ports, on_media_settled: MediaHook, *, seconds: float = DOWNLOAD_SECONDS
+        self,
+        ports: Ports,
+        on_media_settled: MediaHook,
+        *,
+        seconds: float = DOWNLOAD_SECONDS,
+        progress_seconds: float = PROGRESS_SECONDS,
     ) -> None:
         self._ports = ports
         self._on_media_settled = on_media_settled
         self._seconds = seconds
+        self._progress_seconds = progress_seconds
         self._limits = media_limits(ports.settings)
 
     async def run(self, payload: dict[str, Any]) -> None:
@@ -107,57 +138,96 @@ class MediaFetcher:
             await self._settle(claim, error=_abandoned())
             return
         try:
-            media, filename = await self._fetch(claim)
-        except (OutboundFailure, ApiError, OSError) as error:
-            if claim.attempts < ATTEMPTS and _may_pass(error):
+            fetched = await self._get(claim)
+        except FETCH_ERRORS as error:
+            if claim.attempts < ATTEMPTS and may_pass(error):
                 raise
-            await self._settle(claim, error=_explain(error, claim.source_url))
+            await self._settle(claim, error=explain(error, claim.source_url))
             return
         try:
-            await self._settle(claim, media=media, filename=filename)
-        except BaseException:
-            await asyncio.shield(
-                discard_unrecorded(self._ports, claim.workspace_id, media.storage_key)
-            )
-            raise
+            await self._settle(claim, fetched=fetched)
+        finally:
+            if fetched is not None:
+                key = fetched.media.storage_key
+                await asyncio.shield(discard_unrecorded(self._ports, claim.workspace_id, key))
+        if claim.presigned_key is not None:
+            await self._clear_quarantine(claim.presigned_key)
 
     async def _claim(self, workspace_id: UUID, media_id: UUID) -> _Claim | None:
         async with self._ports.database.connection() as conn:
             row = await conn.fetchrow(CLAIM, workspace_id, media_id)
             return None if row is None else _Claim(**row)
 
-    async def _fetch(self, claim: _Claim) -> tuple[Ingested, str]:
+    async def _get(self, claim: _Claim) -> _Fetched | None:
+        """Fetch the file; None if another use has made an upload of it, before or meanwhile."""
+        if await self._has_upload(claim):
+            return None
+        try:
+            return await self._fetch(claim)
+        except NotUploadedError:
+            if await self._has_upload(claim):
+                return None
+            raise
+
+    async def _has_upload(self, claim: _Claim) -> bool:
+        if claim.presigned_key is None:
+            return False
+        async with self._ports.database.connection() as conn:
+            found = await conn.fetchval(FIND_UPLOAD, claim.workspace_id, claim.presigned_key)
+        return found is not None
+
+    async def _fetch(self, claim: _Claim) -> _Fetched:
         is_video = claim.kind == "video"
         ingest = ingest_video if is_video else ingest_image
         max_bytes = self._limits.video_max_bytes if is_video else self._limits.image_max_bytes
-        async with _scratch_file(self._ports.settings.incoming) as path:
-            url = await self._download(claim.source_url, path, max_bytes)
+        async with scratch_file(self._ports.settings.incoming) as path:
+            if claim.presigned_key is not None:
+                filename = await self._copy(claim, claim.presigned_key, path, max_bytes)
+            else:
+                filename = await self._download(claim, path, max_bytes)
             media = await ingest(
                 path,
                 workspace_id=claim.workspace_id,
                 storage=self._ports.storage,
                 limits=self._limits,
             )
-        return media, _filename(url, claim.kind)
+        return _Fetched(media, filename)
 
-    async def _download(self, source_url: str, path: Path, max_bytes: int) -> str:
-        """Fill the file, and give the address that its bytes came from in the end."""
-        async with self._ports.outbound.download(
-            direct_download(source_url),
+    async def _download(self, claim: _Claim, path: Path, max_bytes: int) -> str:
+        url = await fetch_url(
+            self._ports.outbound,
+            claim.source_url or "",
+            path,
             max_bytes=max_bytes,
-            total_timeout=self._seconds,
-            max_redirects=_REDIRECTS,
-        ) as download:
-            await _save(download.chunks(), path)
-            return download.url
+            seconds=self._seconds,
+            progress=_Progress(self._ports, claim, self._progress_seconds).note,
+        )
+        return filename_of(url, claim.kind)
+
+    async def _copy(self, claim: _Claim, key: str, path: Path, max_bytes: int) -> str:
+        """Copy what was PUT out of quarantine, and give the name that it was announced with."""
+        size = await self._ports.storage.head(quarantine_key(key))
+        async with self._ports.database.connection() as conn:
+            filename = await conn.fetchval(FIND_PRESIGNED, claim.workspace_id, key)
+        if size is None or filename is None:
+            raise NotUploadedError
+        if size > max_bytes:
+            raise file_too_large(max_bytes, size)
+        if size:
+            try:
+                chunks = await self._ports.storage.get_range(quarantine_key(key), 0, size)
+            except FileNotFoundError:
+                raise NotUploadedError from None
+            await save(chunks, path)
+        return str(filename)
+
+    async def _clear_quarantine(self, presigned_key: str) -> None:
+        # What cannot be deleted now is swept later.
+        with suppress(Exception):
+            await self._ports.storage.delete(quarantine_key(presigned_key))
 
     async def _settle(
-        self,
-        claim: _Claim,
-        *,
-        media: Ingested | None = None,
-        filename: str = "",
-        error: MediaError | None = None,
+        self, claim: _Claim, *, fetched: _Fetched | None = None, error: MediaError | None = None
     ) -> None:
         """Write the outcome, unless the row is no longer the one that was claimed."""
         try:
@@ -165,21 +235,36 @@ class MediaFetcher:
                 now = await conn.fetchval(NOW, claim.workspace_id)
                 async with unit_of_work(conn, claim.workspace_id, now=now) as tx:
                     await lock_bundle(tx, claim.bundle_id)
-                    upload_id = None
-                    if media is not None:
-                        upload_id = await record_upload(
-                            tx=tx,
-                            bundle_id=claim.bundle_id,
-                            purpose=PURPOSE_OF[claim.kind],
-                            filename=filename,
-                            media=media,
-                            source_url=claim.source_url,
-                        )
+                    upload_id = None if error else await _record(tx, claim, fetched)
                     await self._on_media_settled(tx, await _write(tx, claim, upload_id, error))
         except _Superseded:
             log.info("media_superseded", media_id=str(claim.id))
-            if media is not None:
-                await self._ports.storage.delete(media.storage_key)
+
+
+async def _record(tx: UnitOfWork, claim: _Claim, fetched: _Fetched | None) -> UUID:
+    """Give the upload that the row becomes: a new one, or the one that another use has made."""
+    bundle_id = claim.bundle_id
+    if claim.presigned_key is not None:
+        # Whoever deletes the row is the first; the next one waits here until that is committed.
+        row = await tx.conn.fetchrow(END_QUARANTINE, claim.workspace_id, claim.presigned_key)
+        made: UUID | None = await tx.conn.fetchval(
+            FIND_UPLOAD, claim.workspace_id, claim.presigned_key
+        )
+        if made is not None:
+            return made
+        bundle_id = bundle_id if row is None else row["bundle_id"]
+    if fetched is None:
+        # The upload that was there a moment ago was swept. The next attempt will say so.
+        raise NotUploadedError
+    return await record_upload(
+        tx=tx,
+        bundle_id=bundle_id,
+        purpose=PURPOSE_OF[claim.kind],
+        filename=fetched.filename,
+        media=fetched.media,
+        source_url=claim.source_url,
+        promised_key=claim.presigned_key,
+    )
 
 
 async def _write(
@@ -199,57 +284,27 @@ async def _write(
     return row
 
 
-@asynccontextmanager
-async def _scratch_file(directory: Path) -> AsyncIterator[Path]:
-    path = await asyncio.to_thread(_make_scratch_file, directory)
-    try:
-        yield path
-    finally:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+class _Progress:
+    """Writes down now and then how much of a download has arrived."""
 
+    def __init__(self, ports: Ports, claim: _Claim, every_seconds: float) -> None:
+        self._ports = ports
+        self._claim = claim
+        self._every_seconds = every_seconds
+        self._next = asyncio.get_running_loop().time() + every_seconds
 
-def _make_scratch_file(directory: Path) -> Path:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix="fetch-", dir=directory)
-    os.close(descriptor)
-    return Path(name)
-
-
-async def _save(chunks: AsyncIterator[bytes], path: Path) -> None:
-    """Write to disk by the mebibyte, in a thread: neither the disk nor a trickle stops the loop."""
-    waiting = bytearray()
-    with await asyncio.to_thread(path.open, "wb") as file:
-        async for chunk in chunks:
-            waiting += chunk
-            if len(waiting) >= _WRITE_BYTES:
-                await asyncio.to_thread(file.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(file.write, bytes(waiting))
-
-
-def _may_pass(error: OutboundFailure | ApiError | OSError) -> bool:
-    """Tell whether the same request may have another outcome later."""
-    if isinstance(error, OutboundFailure):
-        if error.status is not None and error.error_class == "status":
-            return error.status >= 500 or error.status in _PASSING_STATUSES
-        return error.error_class in _PASSING_FAILURES
-    return isinstance(error, OSError | DecodersBusyError)
-
-
-def _explain(error: OutboundFailure | ApiError | OSError, url: str) -> MediaError:
-    """Say why, for the customer; of the URL only the host, since the rest may be a secret."""
-    if isinstance(error, ApiError):
-        return MediaError(error.code, error.message)
-    if isinstance(error, OutboundFailure):
-        if error.error_class == "too_large":
-            return MediaError("FILE_TOO_LARGE", f"{_host(url)}: {error.message}.")
-        return MediaError(
-            f"FETCH_{error.error_class.upper()}",
-            f"{_host(url)}: {error.message}. Give an address that anybody can download from"
-            " without signing in, or upload the file.",
-        )
-    log.error("media_not_stored", exc_info=error)
-    return MediaError("FETCH_NOT_STORED", "The server could not store the file. Send it again.")
+    async def note(self, received: int) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._next:
+            return
+        self._next = now + self._every_seconds
+        claim = self._claim
+        # A download does not end because nobody can be told how far it is.
+        with suppress(Exception):
+            async with self._ports.database.connection() as conn:
+                await conn.execute(
+                    NOTE_PROGRESS, claim.workspace_id, claim.id, claim.attempts, received
+                )
 
 
 def _abandoned() -> MediaError:
@@ -257,12 +312,3 @@ def _abandoned() -> MediaError:
         "FETCH_ABANDONED",
         f"None of {ATTEMPTS} attempts to fetch the file came to an end. Upload it instead.",
     )
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or "the host"
-
-
-def _filename(url: str, kind: MediaKind) -> str:
-    name = PurePosixPath(unquote(urlsplit(url).path)).name.replace("\0", "")
-    return name[-_LONGEST_FILENAME:] or kind

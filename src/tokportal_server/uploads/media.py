@@ -1,13 +1,15 @@
-"""What slots and profiles show: uploads of the workspace, or external files on their way in.
+"""What slots and profiles show: uploads of the workspace, or files on their way in.
 
-The owning slices call :func:`link_media` when they are configured and :func:`media_of` when they
-answer; neither waits for a download (contract section 7, Media).
+On their way are external files, and presigned uploads that nobody has looked at yet. The owning
+slices call :func:`link_media` when they are configured and :func:`media_of` when they answer;
+neither waits for a download (contract section 7, Media).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -24,7 +26,7 @@ from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.uploads.wire import MediaError, MediaKind, MediaObject, MediaStatus, Purpose
 
 FETCH_MEDIA = "fetch_media"
-OwnerKind = Literal["profile", "slot"]
+OwnerKind = Literal["profile", "slot", "edit_request"]
 
 # A story's image has no purpose of its own in the reference: it is uploaded with the default.
 PURPOSE_OF: Mapping[MediaKind, Purpose] = {
@@ -40,22 +42,35 @@ _FIELD_OF: Mapping[MediaKind, str] = {
     "profile_picture": "profile_picture_url",
 }
 
+FIND_PRESIGNED = """
+SELECT storage_key FROM presigned_uploads
+ WHERE workspace_id = $1 AND storage_key = ANY($2::text[]) AND purpose = $3
+"""
+# Locked, since what is not referred to may be swept at this moment.
 FIND_UPLOADS = """
 SELECT storage_key, id FROM uploads
  WHERE workspace_id = $1 AND storage_key = ANY($2::text[]) AND purpose = $3
+ ORDER BY id FOR KEY SHARE
 """
-UNLINK = "DELETE FROM media WHERE workspace_id = $1 AND owner_id = $2 AND kind = $3"
+UNLINK = """
+DELETE FROM media AS m USING unnest($2::uuid[], $3::text[]) AS w(owner_id, kind)
+ WHERE m.workspace_id = $1 AND m.owner_id = w.owner_id AND m.kind = w.kind
+"""
 LINK = """
 INSERT INTO media (workspace_id, id, bundle_id, owner_kind, owner_id, kind, ordinal, source_url,
-                   upload_id, status, created_at)
-SELECT $1, m.id, $2, $3, $4, $5, m.ordinal, m.source_url, m.upload_id,
-       CASE WHEN m.upload_id IS NULL THEN 'fetching' ELSE 'ready' END, $6
-  FROM unnest($7::uuid[], $8::text[], $9::uuid[])
-       WITH ORDINALITY AS m(id, source_url, upload_id, ordinal)
+                   presigned_key, upload_id, status, created_at)
+SELECT $1, m.id, $2, $3, m.owner_id, m.kind, m.ordinal, m.source_url, m.presigned_key, m.upload_id,
+       CASE WHEN m.upload_id IS NULL THEN 'fetching' ELSE 'ready' END, $4
+  FROM unnest($5::uuid[], $6::uuid[], $7::text[], $8::integer[], $9::text[], $10::text[],
+              $11::uuid[])
+       AS m(id, owner_id, kind, ordinal, source_url, presigned_key, upload_id)
 """
 MEDIA_OF = """
-SELECT m.owner_id, m.kind, m.source_url, m.status, u.storage_key, u.size_bytes, u.content_type,
-       u.width, u.height, u.duration_seconds, u.sha256
+SELECT m.owner_id, m.kind, m.source_url, m.status,
+       COALESCE(u.storage_key, m.presigned_key) AS storage_key,
+       COALESCE(u.size_bytes,
+                CASE WHEN m.status = 'fetching' THEN m.received_bytes END) AS size_bytes,
+       u.content_type, u.width, u.height, u.duration_seconds, u.sha256
   FROM media m
   LEFT JOIN uploads u ON u.workspace_id = m.workspace_id AND u.id = m.upload_id
  WHERE m.workspace_id = $1 AND m.owner_id = ANY($2::uuid[])
@@ -79,19 +94,35 @@ class MediaNotFoundError(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class MediaLink:
-    """A row of ``media``: exactly one of ``upload_id`` and ``source_url`` is given.
+    """A row of ``media``: exactly one of the others than ``id`` is given.
 
-    An external file is ``fetching`` and has a job; an upload is ``ready``.
+    An external file or a presigned upload is ``fetching`` and has a job; an upload is ``ready``.
     """
 
     id: UUID
-    upload_id: UUID | None
-    source_url: str | None
+    upload_id: UUID | None = None
+    presigned_key: str | None = None
+    source_url: str | None = None
 
     @property
     def status(self) -> Literal["fetching", "ready"]:
         """Where the file is."""
         return "fetching" if self.upload_id is None else "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaWish:
+    """What one owner's media of one kind are to be, in order; members as in :func:`link_media`."""
+
+    owner_id: UUID
+    kind: MediaKind
+    values: Sequence[str]
+    field: str | None = None
+
+    @property
+    def fields(self) -> list[str]:
+        """The name of each value in an error."""
+        return [self.field or _field(self.kind, index) for index in range(len(self.values))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,47 +148,88 @@ async def link_media(
     values: Sequence[str],
     base_url: str,
     policy: OutboundPolicy,
+    field: str | None = None,
 ) -> list[MediaLink]:
     """Make ``values`` the owner's media of one kind, in order, instead of those it had.
 
     Each value is a ``storage_path``, a URL under ``base_url``/media/, or a URL of somebody else.
-    The first two are looked up among the workspace's uploads of the fitting purpose; the last is
-    fetched by a job after the commit. The caller holds the bundle's lock. No values: no media.
+    The first two are looked up among the workspace's uploads of the fitting purpose; what is not
+    here yet comes by a job after the commit. The caller holds the bundle's lock. No values: no
+    media. ``field`` names the value in an error, where that is not the usual name.
 
     Raises:
         ValidationError: URLs that may not be called under ``policy``, all of them at once.
         MediaNotFoundError: an upload that is not there.
     """
-    keys = [_upload_key(value, base_url) for value in values]
-    _refuse_urls(kind, values, keys, policy)
-    uploads = await _find_uploads(tx, kind, keys)
-    links = [
-        MediaLink(tx.new_id(), uploads[key], None)
-        if key is not None
-        else MediaLink(tx.new_id(), None, value)
-        for value, key in zip(values, keys, strict=True)
+    wish = MediaWish(owner_id, kind, values, field)
+    [found] = await find_media(tx, [wish], base_url=base_url, policy=policy)
+    if isinstance(found, ApiError):
+        raise found
+    await replace_media(tx, bundle_id=bundle_id, owner_kind=owner_kind, media=[(wish, found)])
+    return found
+
+
+async def find_media(
+    tx: UnitOfWork, wishes: Sequence[MediaWish], *, base_url: str, policy: OutboundPolicy
+) -> list[list[MediaLink] | ApiError]:
+    """Give the links of each wish, or what :func:`link_media` would raise; nothing is written."""
+    keys = [[_upload_key(value, base_url) for value in wish.values] for wish in wishes]
+    uploads: dict[Purpose, dict[str, UUID]] = {}
+    presigned: dict[Purpose, set[str]] = {}
+    for purpose in sorted({PURPOSE_OF[wish.kind] for wish in wishes}):
+        named = [
+            key
+            for wish, own in zip(wishes, keys, strict=True)
+            for key in own
+            if key is not None and PURPOSE_OF[wish.kind] == purpose
+        ]
+        uploads[purpose], presigned[purpose] = await _find_uploads(tx, purpose, named)
+    found: list[list[MediaLink] | ApiError] = []
+    for wish, own in zip(wishes, keys, strict=True):
+        here = uploads[PURPOSE_OF[wish.kind]]
+        try:
+            _refuse_urls(wish.fields, wish.values, own, policy)
+            _refuse_missing(wish.kind, wish.fields, own, here, presigned[PURPOSE_OF[wish.kind]])
+        except ApiError as error:
+            found.append(error)
+            continue
+        links = [_link(tx, v, k, here) for v, k in zip(wish.values, own, strict=True)]
+        found.append(links)
+    return found
+
+
+def _link(tx: UnitOfWork, value: str, key: str | None, uploads: Mapping[str, UUID]) -> MediaLink:
+    if key is None:
+        return MediaLink(tx.new_id(), source_url=value)
+    if key in uploads:
+        return MediaLink(tx.new_id(), upload_id=uploads[key])
+    return MediaLink(tx.new_id(), presigned_key=key)
+
+
+async def replace_media(
+    tx: UnitOfWork,
+    *,
+    bundle_id: UUID,
+    owner_kind: OwnerKind,
+    media: Sequence[tuple[MediaWish, Sequence[MediaLink]]],
+) -> None:
+    """Put found links in the place of what their owners had, in three statements."""
+    owners, kinds = [wish.owner_id for wish, _ in media], [wish.kind for wish, _ in media]
+    await tx.conn.execute(UNLINK, tx.workspace_id, owners, kinds)
+    rows = [
+        (link.id, wish.owner_id, wish.kind, n, link.source_url, link.presigned_key, link.upload_id)
+        for wish, links in media
+        for n, link in enumerate(links, start=1)
     ]
-    await tx.conn.execute(UNLINK, tx.workspace_id, owner_id, kind)
-    if links:
-        await tx.conn.execute(
-            LINK,
-            tx.workspace_id,
-            bundle_id,
-            owner_kind,
-            owner_id,
-            kind,
-            tx.now,
-            [link.id for link in links],
-            [link.source_url for link in links],
-            [link.upload_id for link in links],
-        )
-    wanted = [link.id for link in links if link.status == "fetching"]
+    if rows:
+        columns = zip(*rows, strict=True)
+        await tx.conn.execute(LINK, tx.workspace_id, bundle_id, owner_kind, tx.now, *columns)
+    wanted = [link.id for _, links in media for link in links if link.status == "fetching"]
     await enqueue_all(
         tx.conn,
         FETCH_MEDIA,
         [{"workspace_id": tx.workspace_id, "media_id": media_id} for media_id in wanted],
     )
-    return links
 
 
 def _upload_key(value: str, base_url: str) -> str | None:
@@ -176,16 +248,19 @@ def _upload_key(value: str, base_url: str) -> str | None:
 
 
 def _refuse_urls(
-    kind: MediaKind, values: Sequence[str], keys: Sequence[str | None], policy: OutboundPolicy
+    fields: Sequence[str],
+    values: Sequence[str],
+    keys: Sequence[str | None],
+    policy: OutboundPolicy,
 ) -> None:
     problems = []
-    for index, (value, key) in enumerate(zip(values, keys, strict=True)):
+    for field, value, key in zip(fields, values, keys, strict=True):
         if key is not None:
             continue
         try:
             check_url(value, policy)
         except BlockedUrl as blocked:
-            problems.append(Problem(_field(kind, index), blocked.reason, value))
+            problems.append(Problem(field, blocked.reason, value))
     refuse(problems)
 
 
@@ -194,24 +269,34 @@ def _field(kind: MediaKind, index: int) -> str:
 
 
 async def _find_uploads(
-    tx: UnitOfWork, kind: MediaKind, keys: Sequence[str | None]
-) -> dict[str, UUID]:
-    named = [key for key in keys if key is not None]
+    tx: UnitOfWork, purpose: Purpose, named: Sequence[str]
+) -> tuple[dict[str, UUID], set[str]]:
+    """Give the ids of the uploads that are named, and the keys of those still in quarantine."""
     if not named:
-        return {}
+        return {}, set()
+    wanted = (tx.workspace_id, named, purpose)
+    # In this order: a presigned upload becomes an upload, never the other way round.
+    presigned = {row["storage_key"] for row in await tx.conn.fetch(FIND_PRESIGNED, *wanted)}
+    uploads = {row["storage_key"]: row["id"] for row in await tx.conn.fetch(FIND_UPLOADS, *wanted)}
+    return uploads, presigned
+
+
+def _refuse_missing(
+    kind: MediaKind,
+    fields: Sequence[str],
+    keys: Sequence[str | None],
+    uploads: Mapping[str, UUID],
+    presigned: AbstractSet[str],
+) -> None:
     purpose = PURPOSE_OF[kind]
-    rows = await tx.conn.fetch(FIND_UPLOADS, tx.workspace_id, named, purpose)
-    found: dict[str, UUID] = {row["storage_key"]: row["id"] for row in rows}
-    for index, key in enumerate(keys):
-        if key is not None and key not in found:
-            field = _field(kind, index)
+    for field, key in zip(fields, keys, strict=True):
+        if key is not None and key not in uploads and key not in presigned:
             raise MediaNotFoundError(
                 f"{field}: this workspace has no upload {key[:120]!r} with purpose {purpose!r}."
                 f" Upload the file with that purpose first, and send the storage_path or"
                 f" public_url of the answer.",
                 details={"field": field, "purpose": purpose},
             )
-    return found
 
 
 async def media_of(

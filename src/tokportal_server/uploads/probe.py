@@ -32,6 +32,7 @@ _CPU_SECONDS = 9
 _WALL_SECONDS = 30.0
 _SLOW_DISK_BYTES_PER_SECOND = 50_000_000
 _RETRY_AFTER_SECONDS = 30
+_THUMBNAIL_SIDE = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,28 @@ async def normalise_image(path: Path, out_path: Path, *, limits: MediaLimits) ->
     except BaseException:
         await asyncio.to_thread(out_path.unlink, missing_ok=True)
         raise
+
+
+async def make_thumbnail(
+    path: Path, out_path: Path, content_type: str, *, limits: MediaLimits
+) -> ImageFacts:
+    """Write a JPEG of at most 480 pixels a side: the image, or the video's first frame.
+
+    ``content_type`` is what the file was found to be when it was stored. Raises
+    MediaUnreadableError, ImageTooLargeError (the limits were lowered since) and DecodersBusyError.
+    """
+    request = {
+        "source": str(path.absolute()),  # noqa: ASYNC240 - reads no disk
+        "target": str(out_path.absolute()),  # noqa: ASYNC240
+        "kind": content_type,
+        "side": _THUMBNAIL_SIDE,
+        "max_pixels": limits.image_max_pixels,
+        "max_side": limits.video_max_side
+        if MediaType(content_type).is_video
+        else limits.image_max_side,
+        "max_seconds": limits.video_max_seconds,
+    }
+    return await _decode("decode_thumbnail", request, ImageFacts, wall_seconds=_WALL_SECONDS)
 
 
 def _examine(path: Path, max_bytes: int, *, video: bool) -> _Source:

@@ -16,7 +16,7 @@ from tokportal_server.http.validation import Problem, check_fields, refuse
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.storage import NullStore, ObjectStore
 from tokportal_server.lib.unit_of_work import DRY_RUN_PREFIX, UnitOfWork
-from tokportal_server.orders.errors import BundleNotFoundError, bundle_not_found
+from tokportal_server.orders.errors import BundleNotFoundError
 from tokportal_server.uploads.ingest import Ingested, ingest_image, ingest_video
 from tokportal_server.uploads.limits import (
     FileTooLargeError,
@@ -29,11 +29,11 @@ from tokportal_server.uploads.limits import (
 )
 from tokportal_server.uploads.media import public_url
 from tokportal_server.uploads.operations.record_upload import discard_unrecorded, record_upload
+from tokportal_server.uploads.queries import require_bundle
 from tokportal_server.uploads.wire import ImageForm, Purpose, UploadedMedia, VideoForm
 
 F = TypeVar("F", VideoForm, ImageForm)
 
-BUNDLE_EXISTS = "SELECT 1 FROM bundles WHERE workspace_id = $1 AND id = $2"
 _LONGEST_FILENAME = 255
 _REFUSALS = (
     UnknownFieldError,
@@ -63,6 +63,7 @@ def form_limits(settings: Settings) -> dict[str, FormLimits]:
     summary="Upload a video file directly",
     returns=UploadedMedia,
     errors=(*_REFUSALS, VideoTooLongError),
+    effects=True,
     form=Form(fields=VideoForm, file_description="The video: MP4, MOV or WebM."),
 )
 async def upload_video_direct(call: Call) -> Effect:
@@ -85,6 +86,7 @@ async def upload_video_direct(call: Call) -> Effect:
     summary="Upload an image file directly",
     returns=UploadedMedia,
     errors=_REFUSALS,
+    effects=True,
     form=Form(fields=ImageForm, file_description="The image: JPEG, PNG, WebP, GIF, HEIC or HEIF."),
 )
 async def upload_image_direct(call: Call) -> Effect:
@@ -130,8 +132,7 @@ async def _find_bundle(call: Call, bundle_id: UUID) -> None:
     if str(bundle_id).startswith(DRY_RUN_PREFIX):
         return
     async with call.ports.database.connection() as conn:
-        if not await conn.fetchval(BUNDLE_EXISTS, call.who.workspace_id, bundle_id):
-            raise bundle_not_found(bundle_id)
+        await require_bundle(conn, call.who.workspace_id, bundle_id)
 
 
 def _storage(call: Call) -> ObjectStore:

@@ -35,8 +35,12 @@ from tokportal_server.uploads.ranges import (
 log = structlog.get_logger(__name__)
 
 FIND_FILE = """
-SELECT content_type, filename, size_bytes, sha256 FROM uploads
- WHERE workspace_id = $1 AND storage_key = $2
+SELECT COALESCE(object_key, storage_key) AS object_key, content_type, filename, size_bytes, sha256
+  FROM uploads WHERE workspace_id = $1 AND storage_key = $2
+UNION ALL
+SELECT t.storage_key, 'image/jpeg', u.filename, t.size_bytes, t.sha256
+  FROM thumbnails t JOIN uploads u ON u.workspace_id = t.workspace_id AND u.id = t.upload_id
+ WHERE t.workspace_id = $1 AND t.storage_key = $2
 """
 _ALWAYS = {
     "Accept-Ranges": "bytes",
@@ -62,7 +66,7 @@ def media_routes(ports: Ports) -> list[HTTPRouteHandler]:
         """Serve a stored file, or the part of it that was asked for."""
         request.scope["tokportal_operation"] = "media"  # type: ignore[typeddict-unknown-key]
         storage_key = str(request.path_params["key"]).removeprefix("/")
-        return await _serve(ports, request, storage_key, await _find(ports, storage_key))
+        return await _serve(ports, request, await _find(ports, storage_key))
 
     return [media]
 
@@ -87,7 +91,7 @@ def _workspace_of(key: str) -> UUID | None:
 
 
 async def _serve(
-    ports: Ports, request: Request[Any, Any, Any], key: str, row: asyncpg.Record
+    ports: Ports, request: Request[Any, Any, Any], row: asyncpg.Record
 ) -> Response[Any]:
     size, etag = row["size_bytes"], f'"{row["sha256"]}"'
     headers = _ALWAYS | {"ETag": etag}
@@ -107,7 +111,7 @@ async def _serve(
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     return Stream(
-        () if request.method == "HEAD" else await _open(ports, key, start, end),
+        () if request.method == "HEAD" else await _open(ports, row["object_key"], start, end),
         status_code=200 if part is None else 206,
         media_type=row["content_type"],
         headers=headers,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from tokportal_server.lib.jobs import enqueue
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.uploads.ingest import Ingested
@@ -13,12 +14,17 @@ from tokportal_server.uploads.wire import Purpose
 
 log = structlog.get_logger(__name__)
 
+MAKE_THUMBNAIL = "make_thumbnail"
+
 INSERT_UPLOAD = """
 INSERT INTO uploads (workspace_id, id, bundle_id, purpose, filename, storage_key, content_type,
-                     size_bytes, width, height, duration_seconds, sha256, source_url, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                     size_bytes, width, height, duration_seconds, sha256, source_url, created_at,
+                     object_key)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 """
-IS_RECORDED = "SELECT 1 FROM uploads WHERE workspace_id = $1 AND storage_key = $2"
+IS_RECORDED = """
+SELECT 1 FROM uploads WHERE workspace_id = $1 AND (storage_key = $2 OR object_key = $2)
+"""
 
 
 async def record_upload(
@@ -29,10 +35,12 @@ async def record_upload(
     filename: str,
     media: Ingested,
     source_url: str | None = None,
+    promised_key: str | None = None,
 ) -> UUID:
-    """Make the file usable in the workspace, and give its id.
+    """Make the file usable in the workspace, and give its id; a job will make its thumbnail.
 
-    ``filename`` is for display; ``source_url`` is where the file was fetched from, if it was.
+    ``filename`` is for display; ``source_url`` is where the file was fetched from, if it was;
+    ``promised_key`` is the storage key that its owner was given before it came, if one was.
     """
     upload_id = tx.new_id()
     await tx.conn.execute(
@@ -42,7 +50,7 @@ async def record_upload(
         bundle_id,
         purpose,
         filename,
-        media.storage_key,
+        promised_key or media.storage_key,
         media.content_type,
         media.size_bytes,
         media.width,
@@ -51,6 +59,10 @@ async def record_upload(
         media.sha256,
         source_url,
         tx.now,
+        media.storage_key if promised_key else None,
+    )
+    await enqueue(
+        tx.conn, MAKE_THUMBNAIL, {"workspace_id": tx.workspace_id, "upload_id": upload_id}
     )
     return upload_id
 
