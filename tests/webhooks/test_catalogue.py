@@ -4,8 +4,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from tests.client import Client
-from tokportal_server.orders.states import MACHINES
 from tokportal_server.webhooks.catalogue import CATALOGUE, NAMES, EventType
+from tokportal_server.workbench.machines import MACHINES
 
 EMITTED = [entry for entry in CATALOGUE if entry.emitted]
 

@@ -26,8 +26,10 @@ class EventType(msgspec.Struct, frozen=True, kw_only=True):
     example: dict[str, Any] | None = None
 
 
+# Not dispatched like the others: it goes to the endpoint that is tested and to nobody else.
+TEST_EVENT: Final = "webhook.test"
 _EMITTED: Final[tuple[tuple[str, type[data.EventData], str], ...]] = (
-    ("webhook.test", data.TestEventData, "A test of one endpoint, asked for by its owner."),
+    (TEST_EVENT, data.TestEventData, "A test of one endpoint, asked for by its owner."),
     ("bundle.created", data.BundleEventData, "A bundle was ordered."),
     ("bundle.published", data.BundleEventData, "A bundle was published to the managers."),
     ("bundle.unpublished", data.BundleEventData, "A bundle was taken back before a claim."),
@@ -41,7 +43,7 @@ _EMITTED: Final[tuple[tuple[str, type[data.EventData], str], ...]] = (
     ("account.in_review", data.AccountInReviewData, "A manager submitted the account."),
     ("account.pending_corrections", data.AccountEventData, "Corrections were asked for."),
     ("account.finalized", data.AccountEventData, "The account is delivered."),
-    ("account.revealed", data.AccountEventData, "The account's credentials were revealed."),
+    ("account.revealed", data.AccountRevealedData, "The account's credentials were revealed."),
     ("account.banned", data.AccountBannedData, "The platform banned the account."),
     ("video.configured", data.VideoEventData, "A slot was given its content."),
     ("video.published", data.VideoEventData, "A slot is open to be posted."),

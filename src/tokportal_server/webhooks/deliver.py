@@ -1,8 +1,10 @@
 """Delivering: claim and commit, send outside any transaction, record behind a fence.
 
-1. Record what finished since the last turn, in one transaction.
-2. Claim what is due, as far as there is room in flight, and start sending it.
-3. With nothing else to do, wait a moment for something in flight to finish.
+1. Record what finished since the last turn, and claim what is due, as far as there is room in
+   flight: one transaction, unless attempts failed, which are recorded in one of their own before.
+2. Start sending what was claimed.
+3. While much is in flight, wait a moment for half of it to finish, so that a turn records many
+   attempts at once; with nothing else to do, wait a little longer.
 
 Attempts live on across turns, so a receiver that hangs delays nobody. A crash between the call and
 the record leaves a lease that ends; then the same event is sent again (at least once). Attempts are
@@ -12,19 +14,22 @@ on the real clock, their due times on the workspace's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
 from tokportal_server.lib.ports import Ports
 from tokportal_server.webhooks.claim import claim
-from tokportal_server.webhooks.record import Result, record
-from tokportal_server.webhooks.sealing import open_secret
+from tokportal_server.webhooks.record import Result, endpoint_of, is_plain_success, record
+from tokportal_server.webhooks.sealing import OpenedSecrets
 from tokportal_server.webhooks.sending import Claimed, send
 
 log = structlog.get_logger(__name__)
 
 MAX_IN_FLIGHT = 256
 _PATIENCE_SECONDS = 0.05
+_GATHER_SECONDS = 0.02
 
 
 class Deliverer:
@@ -37,6 +42,9 @@ class Deliverer:
         self._max_in_flight = max_in_flight
         self._flights: set[asyncio.Task[None]] = set()
         self._finished: list[Result] = []
+        self._gathered = asyncio.Event()
+        self._missing = 0
+        self._secrets = OpenedSecrets(ports.vault)
 
     @property
     def in_flight(self) -> int:
@@ -45,15 +53,28 @@ class Deliverer:
 
     async def run_once(self) -> int:
         """Take one turn; give how many attempts it recorded, started or saw finish."""
-        recorded = await self._record_finished()
-        started = await self._start_due()
-        if recorded or started:
-            return recorded + started
-        if self._flights:
-            await asyncio.wait(
-                self._flights, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+        await self._gather(len(self._flights) // 2, _GATHER_SECONDS)
+        moved = await self._take_turn()
+        if moved:
+            return moved
+        await self._gather(1, _PATIENCE_SECONDS)
         return len(self._finished)
+
+    async def _gather(self, wanted: int, seconds: float) -> None:
+        """Wait until so many results are there to be recorded, or so long."""
+        missing = wanted - len(self._finished)
+        if missing <= 0 or not self._flights:
+            return
+        self._missing = missing
+        self._gathered.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gathered.wait(), seconds)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._missing -= 1
+        if self._missing <= 0 or not self._flights:
+            self._gathered.set()
 
     async def drain(self) -> None:
         """Wait for everything in flight, and record it; starts nothing new."""
@@ -61,35 +82,39 @@ class Deliverer:
             await asyncio.wait(self._flights)
         await self._record_finished()
 
-    async def _record_finished(self) -> int:
+    async def _record_finished(self) -> None:
         batch = list(self._finished)
         if not batch:
-            return 0
+            return
         async with self._ports.database.connection() as conn:
-            await record(conn, batch)
+            await record(conn, batch, commit_later=True)
         # Only now: what could not be recorded is recorded at the next turn.
         del self._finished[: len(batch)]
-        return len(batch)
 
-    async def _start_due(self) -> int:
-        room = self._max_in_flight - len(self._flights)
-        if room <= 0:
+    async def _take_turn(self) -> int:
+        """Record what finished and start what is due; give how many attempts that were."""
+        # At most half of what is under way: while the database works on it, the rest is sent.
+        batch = self._finished[: (len(self._finished) + len(self._flights) + 1) // 2]
+        room = max(0, self._max_in_flight - len(self._flights))
+        if not batch and not room:
             return 0
+        succeeded, others = _split(batch)
         async with self._ports.database.connection() as conn:
-            claimed = await claim(conn, most=room)
+            if others:
+                await record(conn, others, commit_later=True)
+            claimed = await claim(conn, most=room, succeeded=succeeded)
+        # Only now: what could not be recorded is recorded at the next turn.
+        del self._finished[: len(batch)]
         for delivery, sealed in claimed:
             flight = asyncio.create_task(self._attempt(delivery, sealed))
             self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
-        return len(claimed)
+            flight.add_done_callback(self._landed)
+        return len(batch) + len(claimed)
 
     async def _attempt(self, delivery: Claimed, sealed: bytes) -> None:
         try:
-            secret = open_secret(
-                self._ports.vault,
-                sealed,
-                workspace_id=delivery.workspace_id,
-                endpoint_id=delivery.endpoint_id,
+            secret = self._secrets.open(
+                sealed, workspace_id=delivery.workspace_id, endpoint_id=delivery.endpoint_id
             )
             outcome = await send(self._ports.outbound, delivery, secret=secret)
         except Exception:
@@ -97,3 +122,17 @@ class Deliverer:
             log.exception("webhook_attempt_broke", delivery_id=str(delivery.id))
         else:
             self._finished.append(Result(delivery, outcome))
+
+
+def _split(results: Sequence[Result]) -> tuple[Sequence[Result], Sequence[Result]]:
+    """Divide results into plain successes and those of endpoints with anything else among them.
+
+    What happened to an endpoint is decided in the order in which it happened.
+    """
+    undecided = {endpoint_of(result) for result in results if not is_plain_success(result)}
+    if not undecided:
+        return results, ()
+    return (
+        [result for result in results if endpoint_of(result) not in undecided],
+        [result for result in results if endpoint_of(result) in undecided],
+    )

@@ -4,21 +4,26 @@
    another worker holds). A cursor over ids would lose events that commit late.
 2. Fix the body of each event that somebody subscribed to.
 3. Write one delivery per event and subscribed endpoint.
-4. Mark the batch as dispatched, all in one transaction: derived exactly once.
+4. Want one job per event and listener inside the product.
+5. Mark the batch as dispatched, all in one transaction: derived exactly once.
 
-Listeners inside the product join at step 3, as rows of their own in the same transaction.
+A test of an endpoint is an event as well, but is sent by the operation that makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
 
 import asyncpg
 
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.jobs import enqueue_all
 from tokportal_server.lib.ports import Ports
-from tokportal_server.webhooks.envelope import Event, encode_envelope
+from tokportal_server.webhooks.catalogue import TEST_EVENT
+from tokportal_server.webhooks.envelope import encode_envelope, event_from
+from tokportal_server.webhooks.faults import OUT_OF_ORDER_BY, take_faults
 
 TAKE_EVENTS = """
 SELECT workspace_id, sequence, recorded_at, id, type, data, created_at
@@ -28,10 +33,12 @@ SELECT workspace_id, sequence, recorded_at, id, type, data, created_at
 # KEY SHARE keeps an endpoint from being deleted until its deliveries are there to be deleted too.
 SUBSCRIPTIONS = """
 SELECT n.ordinality - 1 AS event, e.workspace_id, e.id, e.url, e.enabled,
-       now() + w.clock_offset AS now
+       now() + w.clock_offset AS now, f.fault IS NOT NULL AND e.enabled AS faulty
   FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS n(workspace_id, type)
   JOIN webhook_endpoints e ON e.workspace_id = n.workspace_id AND e.events @> ARRAY[n.type]
   JOIN workspaces w ON w.id = e.workspace_id
+  LEFT JOIN webhook_faults f ON f.workspace_id = e.workspace_id AND f.endpoint_id = e.id
+ WHERE n.type <> $3
  ORDER BY n.ordinality, e.ordinal
    FOR KEY SHARE OF e
 """
@@ -41,14 +48,15 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
 """
 INSERT_DELIVERIES = """
 INSERT INTO webhook_deliveries (workspace_id, endpoint_id, url, event_id, event_type, status,
-                                attempt, due_at, created_at, finished_at)
+                                attempt, due_at, created_at, finished_at, fault)
 SELECT d.workspace_id, d.endpoint_id, d.url, d.event_id, d.event_type,
        CASE WHEN d.enabled THEN 'pending' ELSE 'skipped_disabled' END,
-       1, d.now, d.now, CASE WHEN NOT d.enabled THEN d.now END
+       1, CASE WHEN d.fault = 'out_of_order' THEN d.now + $9 ELSE d.now END, d.now,
+       CASE WHEN NOT d.enabled THEN d.now END, d.fault
   FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[],
-              $7::timestamptz[])
+              $7::timestamptz[], $8::text[])
        WITH ORDINALITY
-       AS d(workspace_id, endpoint_id, url, event_id, event_type, enabled, now, n)
+       AS d(workspace_id, endpoint_id, url, event_id, event_type, enabled, now, fault, n)
  ORDER BY d.n
 """
 MARK_DISPATCHED = """
@@ -58,15 +66,19 @@ UPDATE events e SET dispatched_at = now()
    AND e.recorded_at = d.recorded_at
 """
 _BATCH = 200
+# The names of the jobs that listen to a type of event.
+Listeners = Mapping[str, Sequence[str]]
+NOBODY: Final[Listeners] = MappingProxyType({})
 
 
 class Dispatcher:
-    """Fans events out to webhook endpoints; any number may run at once."""
+    """Fans events out to webhook endpoints and listeners; any number may run at once."""
 
     name = "webhook_dispatcher"
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, listeners: Listeners = NOBODY) -> None:
         self._database = ports.database
+        self._listeners = listeners
 
     async def run_once(self) -> int:
         """Dispatch one batch; give how many events it had."""
@@ -74,6 +86,7 @@ class Dispatcher:
             events = await conn.fetch(TAKE_EVENTS, _BATCH)
             if events:
                 await _fan_out(conn, events)
+                await _tell_listeners(conn, events, self._listeners)
                 await conn.execute(
                     MARK_DISPATCHED, *_columns(events, "workspace_id", "sequence", "recorded_at")
                 )
@@ -81,12 +94,14 @@ class Dispatcher:
 
 
 async def _fan_out(conn: Connection, events: Sequence[asyncpg.Record]) -> None:
-    found = await conn.fetch(SUBSCRIPTIONS, *_columns(events, "workspace_id", "type"))
+    found = await conn.fetch(SUBSCRIPTIONS, *_columns(events, "workspace_id", "type"), TEST_EVENT)
     if not found:
         return
     told = [events[index] for index in dict.fromkeys(row["event"] for row in found)]
     await conn.execute(
-        INSERT_PAYLOADS, *_columns(told, "workspace_id", "id"), [_body(event) for event in told]
+        INSERT_PAYLOADS,
+        *_columns(told, "workspace_id", "id"),
+        [encode_envelope(event_from(event)) for event in told],
     )
     of = [events[row["event"]] for row in found]
     await conn.execute(
@@ -94,19 +109,32 @@ async def _fan_out(conn: Connection, events: Sequence[asyncpg.Record]) -> None:
         *_columns(found, "workspace_id", "id", "url"),
         *_columns(of, "id", "type"),
         *_columns(found, "enabled", "now"),
+        await take_faults(conn, found),
+        OUT_OF_ORDER_BY,
     )
 
 
-def _body(event: asyncpg.Record) -> bytes:
-    return encode_envelope(
-        Event(
-            id=event["id"],
-            type=event["type"],
-            sequence=event["sequence"],
-            data=event["data"],
-            created_at=event["created_at"],
-        )
-    )
+async def _tell_listeners(
+    conn: Connection, events: Sequence[asyncpg.Record], listeners: Listeners
+) -> None:
+    wanted: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        for name in listeners.get(event["type"], ()):
+            wanted.setdefault(name, []).append(listened(event))
+    for name, payloads in wanted.items():
+        await enqueue_all(conn, name, payloads)
+
+
+def listened(event: asyncpg.Record) -> dict[str, Any]:
+    """Give what a listener's job is told of an event; ``created_at`` is the workspace's clock."""
+    return {
+        "workspace_id": str(event["workspace_id"]),
+        "event_id": event["id"],
+        "type": event["type"],
+        "sequence": event["sequence"],
+        "created_at": event["created_at"].isoformat(),
+        "data": event["data"],
+    }
 
 
 def _columns(rows: Sequence[asyncpg.Record], *names: str) -> list[list[Any]]:

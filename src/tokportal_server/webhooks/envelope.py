@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import asyncpg
 import msgspec
 from msgspec import Meta
 
@@ -38,14 +39,28 @@ class Envelope(msgspec.Struct, frozen=True):
     data: dict[str, Any]
 
 
-def encode_envelope(event: Event) -> bytes:
-    """Give the body of an event as UTF-8 JSON, with ``data.sequence``."""
-    return msgspec.json.encode(
-        Envelope(
-            id=event.id,
-            type=event.type,
-            api_version=API_VERSION,
-            created_at=wire_time(event.created_at),
-            data={**event.data, "sequence": event.sequence},
-        )
+def envelope(event: Event) -> Envelope:
+    """Give the envelope of an event, with ``data.sequence``."""
+    return Envelope(
+        id=event.id,
+        type=event.type,
+        api_version=API_VERSION,
+        created_at=wire_time(event.created_at),
+        data={**event.data, "sequence": event.sequence},
     )
+
+
+def event_from(row: asyncpg.Record) -> Event:
+    """Read a row of the outbox."""
+    return Event(
+        id=row["id"],
+        type=row["type"],
+        sequence=row["sequence"],
+        data=row["data"],
+        created_at=row["created_at"],
+    )
+
+
+def encode_envelope(event: Event) -> bytes:
+    """Give the body of an event as UTF-8 JSON."""
+    return msgspec.json.encode(envelope(event))

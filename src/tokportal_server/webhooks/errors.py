@@ -25,6 +25,38 @@ class WebhookEndpointExistsError(ApiError):
     )
 
 
+class WebhookDeliveryNotFoundError(ApiError):
+    """The endpoint has no such delivery."""
+
+    code = "WEBHOOK_DELIVERY_NOT_FOUND"
+    status = 404
+    remedy = "You: take the id from `GET /webhooks/{id}/deliveries`."
+
+
+class WebhookEndpointDisabledError(ApiError):
+    """A delivery cannot be retried while its endpoint is disabled."""
+
+    code = "WEBHOOK_ENDPOINT_DISABLED"
+    status = 409
+    remedy = "You: enable the endpoint (`PATCH /webhooks/{id}`), then retry."
+
+
+class WebhookPayloadUnavailableError(ApiError):
+    """The bytes of the delivery are not kept any more."""
+
+    code = "WEBHOOK_PAYLOAD_UNAVAILABLE"
+    status = 409
+    remedy = "You: read the object that the event was about; bodies are kept for 30 days."
+
+
+def delivery_not_found(delivery_id: UUID) -> WebhookDeliveryNotFoundError:
+    """Give the 404 for an id that names no delivery of the endpoint."""
+    return WebhookDeliveryNotFoundError(
+        f"delivery_id: the endpoint has no delivery {delivery_id}; GET /webhooks/{{id}}/deliveries"
+        " lists those it has."
+    )
+
+
 def endpoint_not_found(endpoint_id: UUID) -> WebhookEndpointNotFoundError:
     """Give the 404 for an id that names no endpoint of the workspace."""
     return WebhookEndpointNotFoundError(

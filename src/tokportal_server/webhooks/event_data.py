@@ -8,20 +8,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from tokportal_server.comments.states import CommentStatus
 from tokportal_server.lib.clock import Day, Timestamp
 from tokportal_server.orders.states import BundleStatus, ProfileStatus, SlotStatus
 
 Sequence = Annotated[
     int, Meta(ge=1, description="Place in the workspace's order of events, without gaps.")
-]
-CommentStatus = Literal[
-    "pending",
-    "submitted",
-    "verified_auto",
-    "manually_confirmed",
-    "pending_corrections",
-    "finalized",
-    "cancelled",
 ]
 
 
@@ -67,6 +59,12 @@ class AccountInReviewData(AccountEventData, frozen=True, kw_only=True):
     """``account.in_review``."""
 
     deviations: list[Deviation]
+
+
+class AccountRevealedData(AccountEventData, frozen=True, kw_only=True):
+    """``account.revealed``: whether the management of the account ended with it."""
+
+    management_ended: bool
 
 
 class AccountBannedData(EventData, frozen=True, kw_only=True):

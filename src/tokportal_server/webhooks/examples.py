@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from tokportal_server.orders.states import MACHINES
 from tokportal_server.webhooks import event_data as data
+from tokportal_server.workbench.machines import MACHINES
 
 _BUNDLE: Final = UUID("9f3a7b2e-1c4d-4e8f-a5b6-7d9e0f1a2b3c")
 _LISTING: Final = UUID("4b1f6a52-90c7-4f0e-8d39-2a6c5e7b1d84")
@@ -55,6 +55,7 @@ _SAMPLES: Final[tuple[data.EventData, ...]] = (
         **_ACCOUNT,
         deviations=[data.Deviation(field="username", wanted="northwind", actual="northwind.daily")],
     ),
+    data.AccountRevealedData(**_ACCOUNT, management_ended=False),
     data.AccountBannedData(
         sequence=40,
         saved_account_id=_SAVED_ACCOUNT,
@@ -107,12 +108,6 @@ _SAMPLES: Final[tuple[data.EventData, ...]] = (
 )
 _BY_SHAPE: Final = {type(sample): sample for sample in _SAMPLES}
 _STATUS_OF_NAME: Final = {
-    "comment.submitted": ("submitted", "pending"),
-    "comment.verified": ("verified_auto", "submitted"),
-    "comment.manually_confirmed": ("manually_confirmed", "submitted"),
-    "comment.pending_corrections": ("pending_corrections", "submitted"),
-    "comment.finalized": ("finalized", "verified_auto"),
-    "comment.cancelled": ("cancelled", "pending"),
     "edit_request.rejected": ("rejected", "pending"),
     **{
         t.event: (t.target, t.source)

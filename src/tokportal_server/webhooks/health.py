@@ -13,7 +13,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from tokportal_server.webhooks.schedule import BREAKER_FAILURES, DISABLED_AFTER, PROBE_EVERY
+from tokportal_server.webhooks.schedule import (
+    BREAKER_FAILURES,
+    DISABLED_AFTER,
+    PROBE_EVERY,
+    WARNED_AFTER,
+)
 from tokportal_server.webhooks.sending import Outcome
 
 THROTTLED: Final = frozenset({429, 503})
@@ -26,18 +31,20 @@ class Health:
 
     workspace_id: UUID
     endpoint_id: UUID
+    url: str
     now: datetime
     enabled: bool
     failures: int
     first_failure_at: datetime | None
     hold_until: datetime | None
+    warned_at: datetime | None
     disabled_reason: str | None = None
 
     def succeed(self) -> None:
         """Note a success: the run of failures is over, and an open breaker closes."""
         if self.failures >= BREAKER_FAILURES:
             self.hold_until = None
-        self.failures, self.first_failure_at = 0, None
+        self.failures, self.first_failure_at, self.warned_at = 0, None, None
 
     def fail(self, outcome: Outcome) -> None:
         """Note a failure: it may hold the endpoint back, or end it."""
@@ -51,6 +58,14 @@ class Health:
             self.disabled_reason = "the receiver answered 410 Gone"
         elif self.now - self.first_failure_at >= DISABLED_AFTER:
             self.disabled_reason = f"no delivery succeeded for {DISABLED_AFTER.days} days"
+
+    def warns(self) -> bool:
+        """Tell, once in a run of failures, that it has become long enough to warn of."""
+        started = self.first_failure_at
+        if self.warned_at or started is None or self.now - started < WARNED_AFTER:
+            return False
+        self.warned_at = self.now
+        return True
 
     def _hold(self, wait: timedelta) -> None:
         if wait:

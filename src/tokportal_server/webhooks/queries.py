@@ -1,4 +1,4 @@
-"""Reads of endpoints and of the delivery log, always of one workspace."""
+"""Reads of endpoints, always of one workspace."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from tokportal_server.http.paging import Page
 from tokportal_server.lib.clock import wire_time
 from tokportal_server.lib.db import Connection
 from tokportal_server.webhooks.errors import endpoint_not_found
-from tokportal_server.webhooks.wire import (
-    DeliveryQuery,
-    EndpointQuery,
-    WebhookDelivery,
-    WebhookEndpoint,
-)
+from tokportal_server.webhooks.wire import EndpointQuery, WebhookEndpoint
 
 GET_ENDPOINT = "SELECT * FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2"
 LIST_ENDPOINTS = """
@@ -31,20 +26,6 @@ SELECT count(*) FROM webhook_endpoints
    AND ($2::boolean IS NULL OR enabled = $2)
    AND ($3::text IS NULL OR events @> ARRAY[$3::text])
 """
-_DELIVERIES_MATCH = """
-  FROM webhook_deliveries
- WHERE workspace_id = $1 AND endpoint_id = $2
-   AND ($3::text IS NULL OR event_type = $3)
-   AND ($4::boolean IS NULL OR (status <> 'pending' AND (status = 'succeeded') = $4))
-"""
-LIST_DELIVERIES = f"""
-SELECT id, event_id, event_type, attempt, status, response_status, response_body, error_class,
-       duration_ms, url, next_attempt_at, due_at, created_at
-{_DELIVERIES_MATCH}
- ORDER BY ordinal DESC LIMIT $5 OFFSET $6
-"""
-COUNT_DELIVERIES = f"SELECT count(*) {_DELIVERIES_MATCH}"
-_SUCCESS = {"pending": None, "succeeded": True, "failed": False, "skipped_disabled": False}
 
 
 def endpoint_from(row: asyncpg.Record) -> WebhookEndpoint:
@@ -60,26 +41,6 @@ def endpoint_from(row: asyncpg.Record) -> WebhookEndpoint:
         last_delivery_at=wire_time(row["last_delivery_at"]),
         created_at=wire_time(row["created_at"]),
         updated_at=wire_time(row["updated_at"]),
-    )
-
-
-def delivery_from(row: asyncpg.Record) -> WebhookDelivery:
-    """Read a delivery's row; while it waits, its next attempt is itself."""
-    waiting = row["status"] == "pending"
-    return WebhookDelivery(
-        id=row["id"],
-        event_id=row["event_id"],
-        event_type=row["event_type"],
-        attempt=row["attempt"],
-        success=_SUCCESS[row["status"]],
-        status=row["status"],
-        response_status=row["response_status"],
-        response_body=row["response_body"],
-        error_class=row["error_class"],
-        duration_ms=row["duration_ms"],
-        url=row["url"],
-        next_attempt_at=wire_time(row["due_at"] if waiting else row["next_attempt_at"]),
-        created_at=wire_time(row["created_at"]),
     )
 
 
@@ -103,18 +64,3 @@ async def list_endpoints(
     rows = await conn.fetch(LIST_ENDPOINTS, *match, query.per_page, query.offset)
     total = await conn.fetchval(COUNT_ENDPOINTS, *match)
     return [endpoint_from(row) for row in rows], query.of(total)
-
-
-async def list_deliveries(
-    conn: Connection, workspace_id: UUID, endpoint_id: UUID, query: DeliveryQuery
-) -> tuple[list[WebhookDelivery], Page]:
-    """Give a page of an endpoint's attempts, newest first.
-
-    Raises:
-        WebhookEndpointNotFoundError: the workspace has no such endpoint.
-    """
-    await get_endpoint(conn, workspace_id, endpoint_id)
-    match = (workspace_id, endpoint_id, query.event_type, query.success)
-    rows = await conn.fetch(LIST_DELIVERIES, *match, query.per_page, query.offset)
-    total = await conn.fetchval(COUNT_DELIVERIES, *match)
-    return [delivery_from(row) for row in rows], query.of(total)

@@ -27,12 +27,18 @@ MAX_ATTEMPTS: Final = len(DELAYS) + 1
 JITTER: Final = 0.2
 RETRY_AFTER_MAX: Final = timedelta(hours=24)
 DISABLED_AFTER: Final = timedelta(days=5)
+WARNED_AFTER: Final = timedelta(days=2)
+# Bodies for a retry, events for the feed, and the log itself.
+PAYLOADS_KEPT: Final = timedelta(days=30)
+EVENTS_KEPT: Final = timedelta(days=30)
+LOG_KEPT: Final = timedelta(days=90)
 IN_FLIGHT_CAP: Final = 5
 # After so many failures in a row an endpoint gets one delivery at a time, this far apart.
 BREAKER_FAILURES: Final = 10
 PROBE_EVERY: Final = timedelta(minutes=1)
 
 _LONGEST_NUMBER: Final = 12
+_NOTHING: Final = timedelta(0)
 
 
 def delay_after(attempt: int, *, retry_after: timedelta, spread: float) -> timedelta | None:
@@ -56,7 +62,9 @@ def retry_after(header: str | None, *, real_now: datetime) -> timedelta:
 
     What cannot be read asks for nothing. A date is on the real clock, like the receiver.
     """
-    text = (header or "").strip()
+    if header is None:
+        return _NOTHING
+    text = header.strip()
     if text.isascii() and text.isdigit():
         # Cut before it is a number: a receiver may send thousands of digits.
         wanted = timedelta(seconds=int(text)) if len(text) < _LONGEST_NUMBER else RETRY_AFTER_MAX
@@ -64,7 +72,7 @@ def retry_after(header: str | None, *, real_now: datetime) -> timedelta:
         try:
             moment = parsedate_to_datetime(text)
         except (ValueError, OverflowError):
-            return timedelta(0)
+            return _NOTHING
         # A date that names no zone ("-0000") is UTC, as HTTP has it.
         wanted = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - real_now
-    return min(max(wanted, timedelta(0)), RETRY_AFTER_MAX)
+    return min(max(wanted, _NOTHING), RETRY_AFTER_MAX)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
+
+import msgspec
 
 from tokportal_server import __version__
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.outbound import Answer, ErrorClass, OutboundFailure, OutboundPort
-from tokportal_server.lib.signing import sign_webhook
+from tokportal_server.lib.signing import new_webhook_secret, sign_webhook
 from tokportal_server.webhooks.schedule import retry_after
 
 CONTENT_TYPE: Final = "application/json"
@@ -20,10 +23,13 @@ SIGNATURE_HEADER: Final = "TokPortal-Signature"
 CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 15.0
 KEPT_BYTES: Final = 2048
+# What a rehearsal may ask to go wrong (``faults``); two of them are done here.
+Fault = Literal["slow", "twice", "out_of_order", "wrong_signature"]
+_SLOW_PIECES: Final = 10
+_SLOW_PAUSE_SECONDS: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """A delivery that this process may attempt until its lease ends."""
 
     workspace_id: UUID
@@ -36,10 +42,11 @@ class Claimed:
     url: str
     body: bytes
     lease_token: UUID
+    manual: bool = False
+    fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of an attempt; ``error_class`` None is a success, ``duration_ms`` real time."""
 
     error_class: ErrorClass | None
@@ -52,6 +59,8 @@ class Outcome:
 async def send(outbound: OutboundPort, claimed: Claimed, *, secret: str) -> Outcome:
     """Post a delivery with a signature of this moment, in real time."""
     signed_at = int(real_now().timestamp())
+    if claimed.fault == "wrong_signature":
+        secret = new_webhook_secret()
     headers = {
         "Content-Type": CONTENT_TYPE,
         "User-Agent": f"tokportal-server/{__version__}",
@@ -59,10 +68,14 @@ async def send(outbound: OutboundPort, claimed: Claimed, *, secret: str) -> Outc
         TYPE_HEADER: claimed.event_type,
         SIGNATURE_HEADER: sign_webhook(secret, signed_at, claimed.body),
     }
+    body: bytes | AsyncIterator[bytes] = claimed.body
+    if claimed.fault == "slow":
+        body = _in_pieces(claimed.body)
+        headers["Content-Length"] = str(len(claimed.body))
     try:
         answer = await outbound.post(
             claimed.url,
-            claimed.body,
+            body,
             headers,
             connect_timeout=CONNECT_SECONDS,
             total_timeout=TOTAL_SECONDS,
@@ -76,6 +89,14 @@ async def send(outbound: OutboundPort, claimed: Claimed, *, secret: str) -> Outc
             response_body=None if failure.status is None else _text(failure.body),
         )
     return _outcome(answer)
+
+
+async def _in_pieces(body: bytes) -> AsyncIterator[bytes]:
+    """Give a body over five seconds, as a bad line does."""
+    length = -(-len(body) // _SLOW_PIECES)
+    for start in range(0, len(body), length):
+        await asyncio.sleep(_SLOW_PAUSE_SECONDS)
+        yield body[start : start + length]
 
 
 def _outcome(answer: Answer) -> Outcome:

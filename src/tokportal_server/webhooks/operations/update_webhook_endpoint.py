@@ -26,7 +26,8 @@ UPDATE webhook_endpoints SET url = $3, events = $4, description = $5, updated_at
 """
 FORGET_FAILURES = """
 UPDATE webhook_endpoints
-   SET consecutive_failures = 0, first_failure_at = NULL, hold_until = NULL
+   SET consecutive_failures = 0, first_failure_at = NULL, hold_until = NULL,
+       warned_at = NULL
  WHERE workspace_id = $1 AND id = $2
 """
 ENABLE_ENDPOINT = """

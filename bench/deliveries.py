@@ -1,0 +1,442 @@
+"""Webhook deliveries: how fast, how soon, in how much memory, and how fast their log answers.
+
+1. An embedded PostgreSQL with its default settings, a receiver in a process of its own, and twenty
+   endpoints that it stands behind. The worker's own loops run in this process.
+2. Throughput: a backlog is drained, against a bare aiohttp loop that posts the same signed bodies
+   to the same receiver with the same number in flight. In pairs; what counts is the median.
+3. Latency: events are committed at half the rate of 2; from each commit to the first byte at the
+   receiver, the 99th percentile.
+4. Memory: a backlog of 100,000 is drained; how far the process grows over what it had idle.
+5. The list: the first page of an endpoint with 10^6 attempts against one with 10^3, by each filter.
+
+Run it with nothing else going on: ``python bench/deliveries.py``; ``--quick`` takes a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Final, cast
+from uuid import UUID, uuid4
+
+import aiohttp
+import psutil
+import uvloop
+from harness.stage import Tenant, free_port, postgres, settle_in
+
+from tokportal_server.entry.wiring import open_ports
+from tokportal_server.lib.actor import SYSTEM
+from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.loops import run_loops
+from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.process import spare_the_collector
+from tokportal_server.lib.settings import Settings
+from tokportal_server.lib.signing import sign_webhook
+from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.webhooks.deliver import Deliverer
+from tokportal_server.webhooks.delivery_log import list_deliveries
+from tokportal_server.webhooks.dispatch import Dispatcher
+from tokportal_server.webhooks.operations.create_webhook_endpoint import create_webhook_endpoint
+from tokportal_server.webhooks.schedule import IN_FLIGHT_CAP
+from tokportal_server.webhooks.sending import ID_HEADER, SIGNATURE_HEADER, TYPE_HEADER
+from tokportal_server.webhooks.wire import DeliveryQuery
+
+QUICK: Final = "--quick" in sys.argv
+ENDPOINTS: Final = 20
+EVENTS: Final = 100 if QUICK else 400
+PAIRS: Final = 3 if QUICK else 5
+LATENCY_SECONDS: Final = 4.0 if QUICK else 20.0
+BACKLOG: Final = 10_000 if QUICK else 100_000
+LONG_LOG: Final = 100_000 if QUICK else 1_000_000
+SHORT_LOG: Final = 1_000
+CALLS: Final = 300
+
+RATIO_LIMIT: Final = 0.5
+P99_LIMIT_MS: Final = 300
+MEMORY_LIMIT_MIB: Final = 100
+LIST_LIMIT: Final = 1.5
+
+TYPE: Final = "bundle.created"
+DATA: Final = {
+    "bundle_id": "9f3a7b2e-1c4d-4e8f-a5b6-7d9e0f1a2b3c",
+    "external_ref": "spring-7",
+    "bundle_type": "account_and_videos",
+    "platform": "tiktok",
+    "status": "pending_setup",
+    "previous_status": None,
+}
+WAITING: Final = "SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'"
+PAYLOADS: Final = "SELECT event_id, body FROM webhook_payloads ORDER BY recorded_at DESC LIMIT $1"
+FILL_LOG: Final = """
+INSERT INTO webhook_deliveries (workspace_id, endpoint_id, event_id, event_type, url, attempt,
+                                status, due_at, response_status, response_body, duration_ms,
+                                error_class, created_at, finished_at)
+SELECT $1, $2, 'evt_' || md5(n::text), CASE WHEN n % 500 = 0 THEN 'report.created' ELSE $4 END,
+       'https://example.com/hook', 1, CASE WHEN n % 1000 = 7 THEN 'failed' ELSE 'succeeded' END,
+       now(), 200, 'ok', 12, NULL, now(), now()
+  FROM generate_series(1, $3::integer) n
+"""
+
+
+# The receiver: a process that answers 200 and remembers when each event's first byte came.
+
+
+class Receiver(asyncio.Protocol):
+    """One connection; ``arrivals`` is shared by all."""
+
+    arrivals: dict[str, float]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to listen."""
+        # uvloop's transport is none of asyncio's classes.
+        self._transport = cast("asyncio.Transport", transport)
+        self._buffer = bytearray()
+        self._began = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each request when it is whole."""
+        if not self._buffer:
+            self._began = time.time()
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end].decode("latin-1").lower()
+            fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+            whole = end + 4 + int(fields.get("content-length", 0))
+            if len(self._buffer) < whole:
+                return
+            del self._buffer[:whole]
+            self._answer(fields.get(ID_HEADER.lower()))
+
+    def _answer(self, event_id: str | None) -> None:
+        body = b""
+        if event_id is None:
+            body = json.dumps(self.arrivals).encode()
+            self.arrivals.clear()
+        else:
+            self.arrivals.setdefault(event_id, self._began)
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._transport.write(head.encode() + body)
+
+
+async def receive(port: int) -> None:
+    """Listen until the process is ended."""
+    Receiver.arrivals = {}
+    server = await asyncio.get_running_loop().create_server(Receiver, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+@contextmanager
+def receiver() -> Iterator[str]:
+    """Run the receiver; give its address."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, __file__, "receive", str(port)])  # noqa: S603
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def arrivals(address: str) -> dict[str, float]:
+    """Ask the receiver when what came, and let it forget."""
+    async with aiohttp.ClientSession() as session, session.get(address) as answer:
+        times: dict[str, float] = json.loads(await answer.read())
+        return times
+
+
+# The worker's side.
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A workspace with endpoints behind which the receiver stands."""
+
+    ports: Ports
+    tenant: Tenant
+    address: str
+    secrets: dict[str, str]
+
+    async def commit(self, events: int) -> list[str]:
+        """Commit events in one transaction; give their ids."""
+        async with (
+            self.ports.database.connection() as conn,
+            unit_of_work(conn, self.tenant.workspace, now=real_now()) as tx,
+        ):
+            return [tx.emit(TYPE, DATA) for _ in range(events)]
+
+    async def fan_out(self, events: int) -> None:
+        """Commit events and write their deliveries."""
+        for start in range(0, events, 200):
+            await self.commit(min(200, events - start))
+        dispatcher = Dispatcher(self.ports)
+        while await dispatcher.run_once():
+            pass
+
+    async def drain(self) -> None:
+        """Send and record everything that waits."""
+        deliverer = Deliverer(self.ports)
+        while await deliverer.run_once() or deliverer.in_flight:
+            pass
+        async with self.ports.database.connection() as conn:
+            assert await conn.fetchval(WAITING) == 0
+
+
+@asynccontextmanager
+async def scene(home: Path, dsn: str, address: str) -> AsyncIterator[Scene]:
+    """Connect as a worker does, and make the endpoints."""
+    settings = Settings(
+        home=home,
+        database_url=dsn,
+        webhooks_allow_loopback=True,
+        webhooks_allowed_ports=(int(address.rpartition(":")[2]),),
+    )
+    async with open_ports(settings) as ports:
+        secrets = {}
+        async with ports.database.connection() as conn:
+            tenant = await settle_in(conn, "bench")
+            for number in range(ENDPOINTS):
+                async with unit_of_work(conn, tenant.workspace, now=real_now()) as tx:
+                    made = await create_webhook_endpoint(
+                        tx=tx,
+                        actor=SYSTEM,
+                        vault=ports.vault,
+                        policy=ports.outbound_policy,
+                        url=f"{address}/hooks/{number}",
+                        events=[TYPE],
+                    )
+                secrets[made.url] = str(made.signing_secret)
+        # As a worker does when it has started; the bare loop runs in the same process.
+        spare_the_collector()
+        yield Scene(ports, tenant, address, secrets)
+
+
+# 2. Throughput.
+
+
+async def ours(stage: Scene) -> float:
+    """Drain a backlog; give deliveries a second."""
+    await stage.fan_out(EVENTS)
+    began = time.perf_counter()
+    await stage.drain()
+    return EVENTS * ENDPOINTS / (time.perf_counter() - began)
+
+
+async def bare(stage: Scene) -> float:
+    """Post the same bodies, signed, with as many in flight; give posts a second."""
+    async with stage.ports.database.connection() as conn:
+        rows = await conn.fetch(PAYLOADS, EVENTS)
+    signed_at = int(time.time())
+    posts = [
+        (
+            url,
+            row["body"],
+            {
+                "Content-Type": "application/json",
+                ID_HEADER: row["event_id"],
+                TYPE_HEADER: TYPE,
+                SIGNATURE_HEADER: sign_webhook(secret, signed_at, row["body"]),
+            },
+        )
+        for row in rows
+        for url, secret in stage.secrets.items()
+    ]
+    waiting = iter(posts)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def post() -> None:
+            for url, body, headers in waiting:
+                async with session.post(url, data=body, headers=headers) as answer:
+                    await answer.read()
+                    assert answer.status == 200
+
+        began = time.perf_counter()
+        await asyncio.gather(*(post() for _ in range(ENDPOINTS * IN_FLIGHT_CAP)))
+        return len(posts) / (time.perf_counter() - began)
+
+
+async def throughput(stage: Scene) -> tuple[bool, float]:
+    """Compare in pairs; tell whether the limit was kept, and give our median rate."""
+    ratios, rates = [], []
+    for number in range(-1, PAIRS):
+        rate = await ours(stage)
+        ratio = rate / await bare(stage)
+        # The first pair only warms up.
+        if number >= 0:
+            rates.append(rate)
+            ratios.append(ratio)
+    kept = median(ratios) >= RATIO_LIMIT
+    print(
+        f"throughput: {median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f}),"
+        f" {median(rates):.0f} deliveries/s with {ENDPOINTS * IN_FLIGHT_CAP} in flight;"
+        f" limit {RATIO_LIMIT}: {_word(kept)}"
+    )
+    return kept, median(rates)
+
+
+# 3. Latency.
+
+
+async def latency(stage: Scene, rate: float) -> bool:
+    """Commit events at half the rate while the worker's loops run; tell of the 99th percentile."""
+    await arrivals(stage.address)
+    stop = asyncio.Event()
+    loops = asyncio.create_task(run_loops([Dispatcher(stage.ports), Deliverer(stage.ports)], stop))
+    committed: dict[str, float] = {}
+    pause = ENDPOINTS / (rate / 2)
+    began = time.perf_counter()
+    for number in range(int(LATENCY_SECONDS / pause)):
+        await asyncio.sleep(max(0.0, began + number * pause - time.perf_counter()))
+        [event_id] = await stage.commit(1)
+        committed[event_id] = time.time()
+    await asyncio.sleep(1)
+    stop.set()
+    await loops
+    await stage.drain()
+    came = await arrivals(stage.address)
+    waits = [1000 * (came[event_id] - at) for event_id, at in committed.items()]
+    p99 = quantiles(waits, n=100)[98]
+    kept = p99 < P99_LIMIT_MS
+    print(
+        f"latency: p99 {p99:.0f} ms, median {median(waits):.0f} ms from commit to first byte at"
+        f" {rate / 2:.0f} deliveries/s ({len(waits)} events); limit {P99_LIMIT_MS} ms:"
+        f" {_word(kept)}"
+    )
+    return kept
+
+
+# 4. Memory.
+
+
+async def memory(stage: Scene) -> bool:
+    """Drain a large backlog and watch the process grow."""
+    await stage.fan_out(BACKLOG // ENDPOINTS)
+    process = psutil.Process(os.getpid())
+    idle, highest = process.memory_info().rss, 0
+    draining = asyncio.create_task(stage.drain())
+    while not draining.done():
+        highest = max(highest, process.memory_info().rss)
+        await asyncio.wait({draining}, timeout=0.1)
+    await draining
+    grown = (highest - idle) / 2**20
+    kept = grown < MEMORY_LIMIT_MIB
+    print(
+        f"memory: {grown:.0f} MiB over idle while {BACKLOG} deliveries drained;"
+        f" limit {MEMORY_LIMIT_MIB} MiB: {_word(kept)}"
+    )
+    return kept
+
+
+# 5. The list.
+
+
+async def listing(stage: Scene) -> bool:
+    """Ask for first pages of a short and of a long log, in turns."""
+    logs = {SHORT_LOG: await _log(stage, SHORT_LOG), LONG_LOG: await _log(stage, LONG_LOG)}
+    kept = True
+    first = DeliveryQuery()
+    queries = {
+        "all": first,
+        "success=true": replace_query(first, success=True),
+        "success=false": replace_query(first, success=False),
+        "event_type": replace_query(first, event_type="report.created"),
+    }
+    for name, query in queries.items():
+        times: dict[int, list[float]] = {SHORT_LOG: [], LONG_LOG: []}
+        for _ in range(CALLS):
+            for size, endpoint in logs.items():
+                times[size].append(await _ask(stage, endpoint, query))
+        short, long = (median(times[size]) for size in (SHORT_LOG, LONG_LOG))
+        kept = kept and long / short <= LIST_LIMIT
+        print(
+            f"list, {name}: {long / short:.2f} times as long with {LONG_LOG} attempts as with"
+            f" {SHORT_LOG} ({long:.2f} and {short:.2f} ms); limit {LIST_LIMIT}:"
+            f" {_word(long / short <= LIST_LIMIT)}"
+        )
+    return kept
+
+
+def replace_query(
+    query: DeliveryQuery, *, success: bool | None = None, event_type: str | None = None
+) -> DeliveryQuery:
+    """Give the query with a filter."""
+    return DeliveryQuery(
+        page=query.page, per_page=query.per_page, success=success, event_type=event_type
+    )
+
+
+async def _log(stage: Scene, attempts: int) -> UUID:
+    async with (
+        stage.ports.database.connection() as conn,
+        unit_of_work(conn, stage.tenant.workspace, now=real_now()) as tx,
+    ):
+        made = await create_webhook_endpoint(
+            tx=tx,
+            actor=SYSTEM,
+            vault=stage.ports.vault,
+            policy=stage.ports.outbound_policy,
+            url=f"{stage.address}/log/{uuid4()}",
+            events=["report.created"],
+        )
+        await conn.execute(FILL_LOG, stage.tenant.workspace, made.id, attempts, TYPE)
+    async with stage.ports.database.connection() as conn:
+        await conn.execute("ANALYZE webhook_deliveries")
+    return made.id
+
+
+async def _ask(stage: Scene, endpoint: UUID, query: DeliveryQuery) -> float:
+    async with stage.ports.database.connection() as conn:
+        began = time.perf_counter()
+        rows, page = await list_deliveries(conn, stage.tenant.workspace, endpoint, query)
+        took = 1000 * (time.perf_counter() - began)
+    assert rows
+    assert page.total
+    return took
+
+
+def _word(kept: bool) -> str:  # noqa: FBT001 - what it is told is all it knows
+    return "kept" if kept else "BROKEN"
+
+
+async def measure(home: Path, dsn: str, address: str, wanted: Sequence[str]) -> bool:
+    """Measure one after the other; tell whether every limit was kept."""
+    async with scene(home, dsn, address) as stage:
+        kept, rate = await throughput(stage)
+        if "latency" in wanted:
+            kept = await latency(stage, rate) and kept
+        if "memory" in wanted:
+            kept = await memory(stage) and kept
+        if "list" in wanted:
+            kept = await listing(stage) and kept
+    return kept
+
+
+def main() -> int:
+    """Measure; the exit code is 1 if a limit was broken."""
+    named = [word for word in sys.argv[1:] if not word.startswith("-")]
+    with postgres() as (home, dsn), receiver() as address:
+        wanted = named or ["latency", "memory", "list"]
+        kept = uvloop.run(measure(home, dsn, address, wanted))
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["receive"]:
+        uvloop.run(receive(int(sys.argv[2])))
+    else:
+        sys.exit(main())
