@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import msgspec
-
+from tokportal_server.accounts.sealing import address_hash, seal_credentials
 from tokportal_server.accounts.wire import Credentials
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.unit_of_work import UnitOfWork
@@ -27,11 +26,7 @@ INSERT INTO vault_items (workspace_id, saved_account_id, sealed) VALUES ($1, $2,
 ON CONFLICT (workspace_id, saved_account_id) DO UPDATE SET sealed = excluded.sealed,
                                                            updated_at = now()
 """
-
-
-def vault_context(workspace_id: UUID, account_id: UUID) -> str:
-    """Give what binds sealed credentials to their account."""
-    return f"account:{workspace_id}:{account_id}"
+SET_ADDRESS = "UPDATE saved_accounts SET address_hash = $3 WHERE workspace_id = $1 AND id = $2"
 
 
 async def save_account(
@@ -70,8 +65,10 @@ async def save_account(
             UPDATE, tx.workspace_id, account_id, *seen, profile["biography"], manager_id
         )
     if credentials is not None:
-        sealed = vault.seal(
-            msgspec.json.encode(credentials), context=vault_context(tx.workspace_id, account_id)
+        sealed = seal_credentials(
+            vault, credentials, workspace_id=tx.workspace_id, account_id=account_id
         )
         await tx.conn.execute(SEAL, tx.workspace_id, account_id, sealed)
+        hashed = address_hash(vault, credentials.email)
+        await tx.conn.execute(SET_ADDRESS, tx.workspace_id, account_id, hashed)
     return account_id
