@@ -30,6 +30,7 @@ run: install
 
 # The ledger compares the statuses that the whole suite met with those that are declared.
 test: install
+	tools/browser
 	rm -rf build/status_ledger
 	STATUS_LEDGER_DIR=$(CURDIR)/build/status_ledger \
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not proof and not fuzz" $(PYTEST_ARGS)

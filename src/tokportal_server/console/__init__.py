@@ -1,1 +1,5 @@
-"""Pages for customers. Until they are built, one page that says what there is and what is not."""
+"""Pages of an order: the workbench of managers, the console of customers.
+
+They show what the queries say and call the operations that the API calls; they have no rules of
+their own.
+"""

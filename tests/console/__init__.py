@@ -1,0 +1,1 @@
+"""The workbench and the console, as people use them."""

@@ -1,0 +1,1 @@
+"""People at the pages: signing in, sessions, forms, who may open what."""

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tokportal_server.accounts.wire import Credentials
+from tokportal_server.bundles.wire import CorrectionFields
+from tokportal_server.pages.rendering import FOLDERS
+from tokportal_server.pages.texts import TEXTS
+from tokportal_server.videos.requests import VideoCorrectionFields
+from tokportal_server.videos.wire import SlotContent
+from tokportal_server.workbench.machines import MACHINES
+
+_USED = re.compile(r"""\bt\(\s*["']([a-z_.]+)["']\s*[,)]|\btext\(\s*["']([a-z_.]+)["']""")
+_CHOSEN = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
+# Families of which one text is chosen by a word from the data.
+_BY_WORD = (
+    "actor",
+    "bundle_type",
+    "done",
+    "field",
+    "kind",
+    "media",
+    "overview",
+    "password",
+    "platform",
+    "role",
+    "status",
+    "video_type",
+)
+
+
+def sources() -> str:
+    """Give every template and every module of the pages, in one text."""
+    templates = [path for folder in FOLDERS for path in folder.glob("*.html")]
+    modules = [path for folder in FOLDERS for path in folder.parent.glob("*.py")]
+    files = [path for path in (*templates, *modules) if path.name != "texts.py"]
+    assert len(files) > 20
+    return "\n".join(Path(path).read_text() for path in files)
+
+
+def test_every_text_that_a_page_asks_for_is_there() -> None:
+    asked = {key for pair in _USED.findall(sources()) for key in pair if key}
+    assert len(asked) > 80
+    assert asked - TEXTS.keys() == set()
+
+
+def test_no_text_is_left_over() -> None:
+    asked = set(_CHOSEN.findall(sources())) | {
+        key for pair in _USED.findall(sources()) for key in pair
+    }
+    left = {key for key in TEXTS if key not in asked and key.partition(".")[0] not in _BY_WORD}
+    assert left == set()
+
+
+def test_every_status_and_every_field_that_people_see_has_a_name() -> None:
+    states = {f"status.{state}" for m in MACHINES[:3] for state in m.states}
+    kinds = {f"kind.{m.kind}" for m in MACHINES[:3]}
+    structs = (CorrectionFields, VideoCorrectionFields)
+    fields = {f"field.{name}" for one in structs for name in one.__struct_fields__}
+    media = {"video_url", "carousel_images", "story_image_url"}
+    fields |= {f"field.{name}" for name in set(SlotContent.__struct_fields__) - media}
+    fields |= {f"field.{name}" for name in Credentials.__struct_fields__}
+    assert (states | kinds | fields) - TEXTS.keys() == set()
