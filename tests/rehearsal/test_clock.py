@@ -58,7 +58,7 @@ async def test_the_clock_is_read_moved_and_seen_by_the_api(alice: Client) -> Non
     assert moment(made["created_at"]) >= moment(moved["now"])
 
 
-async def test_the_clock_only_grows_whoever_moves_it_at_the_same_time(
+async def test_the_clock_only_grows_and_moves_at_the_same_time_add_up(
     alice: Client, conn: Connection, world: World
 ) -> None:
     offset = "SELECT clock_offset FROM workspaces WHERE id = $1"
@@ -70,7 +70,7 @@ async def test_the_clock_only_grows_whoever_moves_it_at_the_same_time(
     began = real_now() + seen[-1]
     moved = await asyncio.gather(advance(alice, 10), advance(alice, 20), advance(alice, 1))
     there = real_now() + await conn.fetchval(offset, world.acme)
-    assert there >= began + timedelta(hours=20)
+    assert timedelta(0) <= there - (began + timedelta(hours=31)) < timedelta(minutes=5)
     # The wire gives milliseconds, rounded down.
     assert there >= max(moment(m["now"]) for m in moved)
 
@@ -123,6 +123,58 @@ async def test_the_same_idempotency_key_moves_the_clock_once(
     assert offset < timedelta(hours=25)
     status, answer = await ask(alice, "POST", "/clock/advance", {"hours": 25}, Idempotency_Key="on")
     assert (status, answer["error"]["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def cut_short(conn: Connection, world: World, key: str, *, lapsed: bool) -> datetime:
+    """Leave the traces of a call whose process ended on the way, at half of 240 hours."""
+    target = real_now() + timedelta(hours=240)
+    await conn.execute("UPDATE workspaces SET clock_offset = '120 hours' WHERE id = $1", world.acme)
+    await conn.execute(
+        "INSERT INTO clock_advances VALUES ($1, $2, '240 hours', $3, now() + $4)",
+        world.acme,
+        key,
+        target,
+        timedelta(seconds=0 if lapsed else 30),
+    )
+    return target
+
+
+async def test_a_call_that_was_cut_short_goes_on_to_its_own_target(
+    alice: Client, conn: Connection, world: World
+) -> None:
+    target = await cut_short(conn, world, "once", lapsed=True)
+    moved = await advance(alice, 240, Idempotency_Key="once")
+    assert abs(moment(moved["now"]) - target) < timedelta(minutes=5)
+    assert await advance(alice, 240, Idempotency_Key="once") == moved
+
+
+async def test_another_key_begins_at_the_clock_as_it_is(
+    alice: Client, conn: Connection, world: World
+) -> None:
+    await cut_short(conn, world, "once", lapsed=True)
+    moved = await advance(alice, 1, Idempotency_Key="other")
+    gained = moment(moved["now"]) - real_now()
+    assert timedelta(hours=120) < gained < timedelta(hours=121, minutes=5)
+
+
+async def test_while_somebody_else_moves_the_clock_for_long_it_is_refused(
+    alice: Client, conn: Connection, world: World
+) -> None:
+    await cut_short(conn, world, "once", lapsed=False)
+    status, answer = await ask(alice, "POST", "/clock/advance", {"hours": 1})
+    assert (status, answer["error"]["code"]) == (409, "CLOCK_MOVING")
+    offset = await conn.fetchval("SELECT max(clock_offset) FROM workspaces")
+    assert offset == timedelta(hours=120)
+
+
+async def test_a_move_that_ended_is_forgotten_after_a_day(
+    alice: Client, conn: Connection, world: World
+) -> None:
+    await cut_short(conn, world, "old", lapsed=True)
+    await conn.execute("UPDATE clock_advances SET began_at = now() - interval '25 hours'")
+    moved = await advance(alice, 240, Idempotency_Key="old")
+    assert moment(moved["now"]) > real_now() + timedelta(hours=359)
+    assert await conn.fetchval("SELECT count(*) FROM clock_advances") == 1
 
 
 async def journal_of(conn: Connection, world: World, kind: str) -> dict[str, datetime]:

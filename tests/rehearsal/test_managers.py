@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tests.bundles.stages import delivered
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import PROFILE, published, published_with_videos, sent_back
-from tokportal_server.accounts.operations.save_account import vault_context
+from tokportal_server.accounts.sealing import credentials_context
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.orders.post_urls import is_profile_url
 from tokportal_server.rehearsal.managers import SimulatedManagers
-from tokportal_server.workbench.post_urls import is_profile_url
 
 
 async def rounds(ports: Ports, most: int = 20) -> list[int]:
@@ -37,7 +38,7 @@ async def test_the_loop_claims_sets_up_and_then_waits_for_the_customer(
     assert account is not None
     assert account["manager_id"] == world.mona
     sealed = await conn.fetchval("SELECT sealed FROM vault_items")
-    opened = ports.vault.open(sealed, context=vault_context(world.acme, account["id"]))
+    opened = ports.vault.open(sealed, context=credentials_context(world.acme, account["id"]))
     assert b"password" in opened
 
 
@@ -147,3 +148,18 @@ async def test_each_rehearsal_is_worked_at_its_own_time(
     row = await conn.fetchrow("SELECT submitted_at - now() AS ahead FROM profiles")
     assert row is not None
     assert abs(row["ahead"] - timedelta(days=40)) < timedelta(hours=1)
+
+
+async def test_the_loop_makes_the_changes_that_customers_ask_for(
+    alice: Client, conn: Connection, world: World, ports: Ports
+) -> None:
+    account_id = await delivered(alice, conn, world, ports)
+    asked = {"requested_username": "acme.weekly", "requested_visible_name": "Acme Weekly"}
+    request = await alice.post(f"/accounts/{account_id}/edit-request", asked)
+    assert request.status == 201
+
+    assert await rounds(ports) == [1, 1, 0]
+
+    account = (await alice.get(f"/accounts/{account_id}")).data
+    assert (account["username"], account["visible_name"]) == ("acme.weekly", "Acme Weekly")
+    assert is_profile_url("tiktok", account["profile_url"])

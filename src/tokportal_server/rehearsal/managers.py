@@ -21,6 +21,8 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.locks import Row
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.rehearsal.commenting import comment_once
+from tokportal_server.rehearsal.editing import edit_once, profile_url
 from tokportal_server.workbench.deadlines import REHEARSALS
 from tokportal_server.workbench.operations.claim_bundle import claim_bundle
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
@@ -97,7 +99,8 @@ async def work_once(conn: Connection, ports: Ports, workspace_id: UUID, now: dat
             done += 1
         except ApiError as error:
             log.info("simulated_step_refused", what=task["what"], code=error.code)
-    return done
+    done += await edit_once(conn, workspace_id, now)
+    return done + await comment_once(conn, workspace_id, now)
 
 
 async def _do(tx: UnitOfWork, ports: Ports, task: Row) -> None:
@@ -131,10 +134,9 @@ async def _do(tx: UnitOfWork, ports: Ports, task: Row) -> None:
 
 def _account(brief: Row) -> SubmittedAccount:
     name: str = brief["username"]
-    host = "www.tiktok.com/@" if brief["platform"] == "tiktok" else "www.instagram.com/"
     return SubmittedAccount(
         username=name,
-        profile_url=f"https://{host}{name}",
+        profile_url=profile_url(brief["platform"], name),
         credentials=Credentials(
             password=secrets.token_urlsafe(12),
             email=f"{name}@mail.example",

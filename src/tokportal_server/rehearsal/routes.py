@@ -1,19 +1,30 @@
-"""``/api/rehearsal``: read and move the clock of a rehearsal workspace. Beyond the reference."""
+"""``/api/rehearsal``: a rehearsal's clock, and faults of its webhooks. Beyond the reference."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from tokportal_server.http.answers import Answer
 from tokportal_server.http.call import Call, Effect
+from tokportal_server.http.idempotency import parse_key
 from tokportal_server.http.registry import Router
 from tokportal_server.lib.clock import Timestamp, wire_time
 from tokportal_server.lib.unit_of_work import UnitOfWork
-from tokportal_server.rehearsal.clock import NotARehearsalError, advance, require_rehearsal
+from tokportal_server.rehearsal.clock import (
+    ClockMovingError,
+    NotARehearsalError,
+    advance,
+    require_rehearsal,
+)
+from tokportal_server.webhooks.errors import WebhookEndpointNotFoundError
+from tokportal_server.webhooks.faults import set_fault
+from tokportal_server.webhooks.queries import get_endpoint
+from tokportal_server.webhooks.sending import Fault
 
 router = Router("Rehearsal")
 BASE_PATH = "/api/rehearsal"
@@ -33,6 +44,30 @@ class Clock(msgspec.Struct, frozen=True):
     now: Timestamp
     virtual: bool
     happened: int
+
+
+class WebhookFaultRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to go wrong, and how often."""
+
+    fault: Annotated[
+        Fault,
+        Meta(
+            description="`slow`: the body comes over five seconds. `twice`: sent again after a"
+            " success. `out_of_order`: half a minute late. `wrong_signature`: signed with another"
+            " secret."
+        ),
+    ]
+    deliveries: Annotated[
+        int, Meta(ge=0, le=1000, description="How many events it befalls, from now; 0 ends it.")
+    ] = 1
+
+
+class WebhookFault(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes wrong with the endpoint's next deliveries; ``deliveries`` 0: nothing."""
+
+    endpoint_id: UUID
+    fault: Fault
+    deliveries: int
 
 
 @router.operation(
@@ -56,7 +91,7 @@ async def get_clock(call: Call) -> Answer:
     "advanceRehearsalClock",
     summary="Move the rehearsal's clock",
     returns=Clock,
-    errors=(NotARehearsalError,),
+    errors=(NotARehearsalError, ClockMovingError),
     base_path=BASE_PATH,
     effects=True,
 )
@@ -68,7 +103,8 @@ async def advance_clock(call: Call, body: AdvanceRequest) -> Effect:
             await require_rehearsal(conn, call.who.workspace_id)
         now, happened = call.who.now + by, 0
     else:
-        now, happened = await advance(call.ports, call.who.workspace_id, by)
+        key = parse_key(call.headers.get(b"idempotency-key"))
+        now, happened = await advance(call.ports, call.who.workspace_id, by, key=key)
 
     async def finish(_: UnitOfWork) -> Answer:
         return Answer(Clock(wire_time(now), virtual=True, happened=happened))
@@ -78,3 +114,29 @@ async def advance_clock(call: Call, body: AdvanceRequest) -> Effect:
         return
 
     return Effect(finish=finish, undo=undo)
+
+
+@router.operation(
+    "PUT",
+    "/webhooks/{id}/fault",
+    "setWebhookFault",
+    summary="Ask for faulty webhook deliveries",
+    returns=WebhookFault,
+    errors=(NotARehearsalError,),
+    path_errors=(WebhookEndpointNotFoundError,),
+    base_path=BASE_PATH,
+)
+async def set_webhook_fault(call: Call, body: WebhookFaultRequest) -> Answer:
+    """Let the next deliveries of an endpoint go wrong, to see how its receiver takes it.
+
+    Takes the place of what was asked for before. Retries come without the fault.
+    """
+    endpoint_id = call.id("id", WebhookEndpointNotFoundError)
+    await get_endpoint(call.tx.conn, call.tx.workspace_id, endpoint_id)
+    await require_rehearsal(call.tx.conn, call.tx.workspace_id)
+    await set_fault(
+        tx=call.tx, endpoint_id=endpoint_id, fault=body.fault, deliveries=body.deliveries
+    )
+    return Answer(
+        WebhookFault(endpoint_id=endpoint_id, fault=body.fault, deliveries=body.deliveries)
+    )
