@@ -12,55 +12,32 @@ Run it with nothing else going on; ``python bench/wire.py``.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
-from statistics import median
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
-import psutil
 import uvloop
 from granian import Granian
 from granian.constants import Interfaces, Loops
+from harness.load import Side, compare, load, request
+from harness.stage import UNLIMITED, Tenant, api, free_port, order, postgres, server, settle_in
 
-from tokportal_server.bundles.operations.create_bundle import create_bundle
 from tokportal_server.bundles.queries import COUNTED, GET, NEWEST
-from tokportal_server.bundles.wire import CreateBundleRequest
-from tokportal_server.credits import ledger
 from tokportal_server.credits.ledger import SPENDABLE
 from tokportal_server.credits.queries import ME
 from tokportal_server.http.admission import ADMIT
-from tokportal_server.lib import embedded
-from tokportal_server.lib.actor import SYSTEM, Actor
-from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection, prepare_connection
-from tokportal_server.lib.unit_of_work import unit_of_work
-from tokportal_server.migrations.run import migrate
-from tokportal_server.workspaces.operations.api_keys import create_api_key
-from tokportal_server.workspaces.operations.create_person import create_person
-from tokportal_server.workspaces.operations.create_workspace import create_workspace
+from tokportal_server.lib.db import prepare_connection
 
 LIMIT = 0.7
-PAIRS = 11
-SECONDS = 0.6
 ROWS = 25
 POOL = 10
 CLIENTS = (1, 8)
-BUCKET = 1_000_000
-START_SECONDS = 20.0
+Sides = Callable[[list[bytes]], Side]
 
 
 # The handler that is compared with: what nobody can leave out, and nothing else.
@@ -80,7 +57,7 @@ class Bare:
         key = next(value for name, value in scope["headers"] if name == b"x-api-key")
         async with self._pool.acquire() as conn:
             hashed = sha256(key).digest()
-            caller = await conn.fetchrow(ADMIT, hashed, 1, BUCKET, BUCKET)
+            caller = await conn.fetchrow(ADMIT, hashed, 1, UNLIMITED, UNLIMITED)
             if caller is None or caller["outcome"] != "ok":
                 raise PermissionError(f"the key is {caller and caller['outcome']}")
             answer = await _rows(conn, caller, scope["path"].removeprefix("/api/ext"))
@@ -141,260 +118,55 @@ def serve_bare(port: int) -> None:
     ).serve()
 
 
-# The stage: a database with a workspace in it, and the two servers.
+# The comparison.
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Where the servers are and what to ask them for."""
-
-    dsn: str
-    key: str
-    bundle_id: UUID
-
-
-async def seed(dsn: str) -> tuple[str, UUID]:
-    """Make a workspace with 25 bundles; give its key and the newest bundle's id."""
+async def seed(dsn: str) -> tuple[Tenant, UUID]:
+    """Make a workspace with 25 bundles; give it and the newest bundle's id."""
     conn = await asyncpg.connect(dsn)
     await prepare_connection(conn)
     try:
-        person = await create_person(conn=conn, email="alice@example.com", name="Alice")
-        workspace = await create_workspace(conn=conn, name="Acme", owner_id=person)
-        key_id, key = await create_api_key(
-            conn=conn, workspace_id=workspace, person_id=person, name="bench"
-        )
-        await _grant(conn, workspace)
-        for _ in range(ROWS):
-            bundle_id = await _order(conn, workspace, key_id)
+        tenant = await settle_in(conn, "reader")
+        bundle_id = [await order(conn, tenant) for _ in range(ROWS)][-1]
         await conn.execute("VACUUM ANALYZE")
     finally:
         await conn.close()
-    return key, bundle_id
+    return tenant, bundle_id
 
 
-async def _grant(conn: Connection, workspace: UUID) -> None:
-    async with unit_of_work(conn, workspace, now=real_now()) as tx:
-        await ledger.grant(
-            tx,
-            amount=100_000,
-            source="grant",
-            expires_at=None,
-            description="Opening balance",
-            business_key="opening",
-            actor=SYSTEM,
-        )
-
-
-async def _order(conn: Connection, workspace: UUID, key_id: UUID) -> UUID:
-    order = CreateBundleRequest(
-        bundle_type="account_and_videos",
-        country="USA",
-        platform="tiktok",
-        videos_quantity=3,
-        title="A bundle of the measurement",
-    )
-    async with unit_of_work(conn, workspace, now=real_now()) as tx:
-        bundle_id, _ = await create_bundle(
-            tx=tx, actor=Actor("customer", key_id), order=order, per_minute=BUCKET
-        )
-    return bundle_id
-
-
-@contextmanager
-def stage() -> Iterator[tuple[Path, Stage]]:
-    """Start PostgreSQL as `serve` would, and fill it."""
-    with tempfile.TemporaryDirectory(prefix="tokportal-bench-") as name:
-        home = Path(name)
-        # PostgreSQL may run as a user of its own, who has to pass through here.
-        home.chmod(0o755)
-        postgres = embedded.start(home)
-        try:
-            migrate(postgres.dsn())
-            key, bundle_id = asyncio.run(seed(postgres.dsn()))
-            yield home, Stage(postgres.dsn(), key, bundle_id)
-        finally:
-            postgres.stop()
-
-
-@contextmanager
-def server(argv: list[str], port: int, env: dict[str, str]) -> Iterator[psutil.Process]:
-    """Run a server until the block ends; give the process that answers."""
-    with subprocess.Popen(  # noqa: S603 - our own programs
-        [sys.executable, *argv], env=os.environ | env, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            _until_listening(port, process)
-            children = psutil.Process(process.pid).children(recursive=True)
-            yield max(children, key=lambda child: child.memory_info().rss)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=START_SECONDS)
-
-
-def _until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError("the server does not listen; run its command by hand to see why")
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-# The load: connections that ask again as soon as they are answered.
-
-
-class Asker(asyncio.Protocol):
-    """One connection; counts what it is answered until it is told to stop."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._buffer = b""
-        self._transport: asyncio.Transport
-        self.answers = 0
-        self.error: str | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the first time."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        """Ask again once an answer is whole."""
-        self._buffer += data
-        head, _, body = self._buffer.partition(b"\r\n\r\n")
-        _, found, rest = head.lower().partition(b"content-length: ")
-        if not found or len(body) < int(rest.partition(b"\r\n")[0]):
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self.error = self._buffer[:300].decode("latin-1")
-            self._transport.close()
-            return
-        self._buffer = b""
-        self.answers += 1
-        self._transport.write(self._request)
-
-    def close(self) -> None:
-        """Ask no more."""
-        self._transport.close()
-
-
-@asynccontextmanager
-async def _asking(port: int, request: bytes, clients: int) -> AsyncIterator[list[Asker]]:
-    loop = asyncio.get_running_loop()
-    pairs = [
-        await loop.create_connection(lambda: Asker(request), "127.0.0.1", port)
-        for _ in range(clients)
-    ]
-    try:
-        yield [asker for _, asker in pairs]
-    finally:
-        for _, asker in pairs:
-            asker.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What one server did in one stretch."""
-
-    per_second: float
-    cpu_ms: float
-
-
-async def _load(port: int, process: psutil.Process, request: bytes, clients: int) -> Measured:
-    async with _asking(port, request, clients) as askers:
-        began, used = time.perf_counter(), _cpu(process)
-        await asyncio.sleep(SECONDS)
-        seconds, used = time.perf_counter() - began, _cpu(process) - used
-        answers = sum(asker.answers for asker in askers)
-    errors = [asker.error for asker in askers if asker.error]
-    assert not errors, errors[0]
-    return Measured(answers / seconds, 1000 * used / max(1, answers))
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-# The comparison.
-
-Loader = Callable[[bytes, int], Awaitable[Measured]]
-
-
-async def compare(name: str, request: bytes, clients: int, ours: Loader, bare: Loader) -> float:
-    """Measure in pairs, each beginning with the other one; print, and give the median ratio."""
-    ratios: list[float] = []
-    sides: dict[Loader, list[Measured]] = {ours: [], bare: []}
-    for number in range(-1, PAIRS):
-        for side in (ours, bare) if number % 2 else (bare, ours):
-            measured = await side(request, clients)
-            # The first pair only warms up.
-            if number >= 0:
-                sides[side].append(measured)
-        if number >= 0:
-            ratios.append(sides[ours][-1].per_second / sides[bare][-1].per_second)
-    ratios.sort()
-    speed = [median(one.per_second for one in sides[side]) for side in (ours, bare)]
-    cpu = [median(one.cpu_ms for one in sides[side]) for side in (ours, bare)]
-    print(
-        f"{name:<20} {clients} client(s): {median(ratios):.2f} of bare"
-        f" (middle half {ratios[PAIRS // 4]:.2f} to {ratios[-1 - PAIRS // 4]:.2f});"
-        f" {speed[0]:.0f} and {speed[1]:.0f} requests/s;"
-        f" {cpu[0]:.2f} and {cpu[1]:.2f} ms CPU of the process a request"
-    )
-    return median(ratios)
-
-
-def _request(path: str, key: str) -> bytes:
-    return (f"GET /api/ext{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n\r\n").encode()
-
-
-async def run(scene: Stage, ours: Loader, bare: Loader) -> bool:
+async def run(paths: dict[str, bytes], ours: Sides, bare: Sides) -> bool:
     """Compare every operation; tell whether all kept the limit."""
     kept = True
-    paths = {
-        "GET /me": "/me",
-        "GET /bundles/{id}": f"/bundles/{scene.bundle_id}",
-        "GET /bundles": "/bundles",
-    }
     for clients in CLIENTS:
-        for name, path in paths.items():
-            ratio = await compare(name, _request(path, scene.key), clients, ours, bare)
+        for name, one in paths.items():
+            requests = [one] * clients
+            ratio = await compare(
+                f"{name}, {clients} client(s)", ours(requests), bare(requests), against="bare"
+            )
             kept = kept and ratio >= LIMIT
     return kept
 
 
 def main() -> int:
     """Measure; the exit code is 1 if a median was under the limit."""
-    with stage() as (home, scene):
-        ports = free_port(), free_port()
-        env = {
-            "TOKPORTAL_HOME": str(home),
-            "TOKPORTAL_DATABASE_URL": scene.dsn,
-            "TOKPORTAL_PORT": str(ports[0]),
-            "TOKPORTAL_KEY_BUCKET_CAPACITY": str(BUCKET),
-            "TOKPORTAL_KEY_BUCKET_REFILL_PER_SECOND": str(BUCKET),
-        }
-        child = ["-m", "tokportal_server.entry.child", "api", "--parent", str(os.getpid())]
+    with postgres() as (home, dsn):
+        tenant, bundle_id = uvloop.run(seed(dsn))
+        port = free_port()
+        bare_argv = [sys.executable, __file__, str(port)]
         with (
-            server(child, ports[0], env) as ours,
-            server([__file__, str(ports[1])], ports[1], {"BENCH_DSN": scene.dsn}) as bare,
+            api(home, dsn) as (our_port, ours),
+            server(bare_argv, port, {"BENCH_DSN": dsn}) as bare,
         ):
+            paths = {
+                "GET /me": request("/me", tenant.key),
+                "GET /bundles/{id}": request(f"/bundles/{bundle_id}", tenant.key),
+                "GET /bundles": request("/bundles", tenant.key),
+            }
             kept = uvloop.run(
                 run(
-                    scene,
-                    lambda request, clients: _load(ports[0], ours, request, clients),
-                    lambda request, clients: _load(ports[1], bare, request, clients),
+                    paths,
+                    lambda requests: lambda: load(our_port, ours, requests),
+                    lambda requests: lambda: load(port, bare, requests),
                 )
             )
     print(f"limit {LIMIT}: {'kept' if kept else 'BROKEN'}")

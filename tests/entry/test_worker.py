@@ -75,13 +75,18 @@ def stop(program: Program) -> float:
 
 
 async def test_gives_back_a_job_that_the_grace_was_too_short_for(
-    installation: Installation, ports: Ports, conn: Connection, world: World, alice: Client
+    installation: Installation,
+    ports: Ports,
+    conn: Connection,
+    world: World,
+    alice: Client,
+    home: Path,
 ) -> None:
     bundle = await ordered(alice)
     held = Held()
     async with receiver(held) as port:
         await link(ports, conn, world, bundle, port)
-        program = installation.start("worker")
+        program = installation.start("worker", TOKPORTAL_HOME=str(home))
         await asyncio.wait_for(held.asked.wait(), SAFETY_NET)
         assert dict(await conn.fetchrow(JOB) or ())["status"] == "picked"
         await asyncio.to_thread(stop, program)
@@ -93,13 +98,20 @@ async def test_gives_back_a_job_that_the_grace_was_too_short_for(
 
 
 async def test_finishes_a_job_within_the_grace(
-    installation: Installation, ports: Ports, conn: Connection, world: World, alice: Client
+    installation: Installation,
+    ports: Ports,
+    conn: Connection,
+    world: World,
+    alice: Client,
+    home: Path,
 ) -> None:
     bundle = await ordered(alice)
     held = Held()
     async with receiver(held) as port:
         await link(ports, conn, world, bundle, port)
-        program = installation.start("worker", TOKPORTAL_DRAIN_SECONDS="30")
+        program = installation.start(
+            "worker", TOKPORTAL_HOME=str(home), TOKPORTAL_DRAIN_SECONDS="30"
+        )
         await asyncio.wait_for(held.asked.wait(), SAFETY_NET)
         program.process.send_signal(signal.SIGTERM)
         held.let_go.set()

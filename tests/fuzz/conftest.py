@@ -8,7 +8,7 @@ import pytest
 
 from tests.cast import World
 from tests.fuzz.campaign import Campaign
-from tests.http.conftest import bell, seed
+from tests.http.conftest import bell, picture, seed
 from tests.http.seed import Seed
 from tokportal_server.credits import ledger
 from tokportal_server.lib.actor import SYSTEM
@@ -16,7 +16,7 @@ from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.unit_of_work import unit_of_work
 
-__all__ = ["bell", "seed"]
+__all__ = ["bell", "picture", "seed"]
 
 
 @pytest.fixture

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 BUSINESS_CODES = {
     "ACCOUNT_ID_NOT_ALLOWED": "whether an account may be named depends on the kind of bundle",
+    "COMMENT_ACCOUNT_UNAVAILABLE": "which accounts can comment is history",
+    "COMMENT_LIMIT_PER_TARGET": "whether a post was commented on today is history",
+    "COMMENT_PLATFORM_MISMATCH": "a post must be on the account's platform",
+    "COMMENT_TEXT_DUPLICATE": "what other accounts were given is history",
     "COUNTRY_NOT_ENABLED": "which countries are open is data of the installation",
     "DRY_RUN_ID_IN_LIVE_REQUEST": "an id that a dry run made up looks like any other",
+    "EDIT_REQUEST_NO_CM": "whether a manager looks after an account is history",
     "IDEMPOTENCY_KEY_REUSED": "whether a key was used before is history",
     "INSUFFICIENT_CREDITS": "what is left of the credits is history",
     "INVALID_DATE": "how soon is too soon depends on the day",
@@ -17,13 +22,14 @@ BUSINESS_CODES = {
     "MEDIA_UNREADABLE": "whether bytes can be decoded is known after decoding them",
     "NO_EDIT_SLOTS": "how many edits are left is history",
     "UNSUPPORTED_MEDIA_TYPE": "the bytes decide what a file is",
+    "VIDEO_NOT_EDITABLE": "whether words and dates may change depends on how far the slot is",
     "VIDEOS_PER_DAY_EXCEEDED": "how full a day is depends on the other slots",
 }
 """Codes that answer well-formed requests, and what it is that decides."""
 
 UNSTORABLE = "must not contain U+0000 or a lone surrogate"
 """How the refusal of a text begins that PostgreSQL cannot hold; any field may meet it."""
-FRACTION = "expected `int"
+FRACTION = "must be a whole number"
 """How the refusal of 85.0 or 1e2 begins: JSON Schema calls them integers, our bodies do not."""
 
 _WEBHOOK = {"url"}
@@ -56,6 +62,26 @@ RULES_OF_FIELDS = {
         "video_type",
         *_MEDIA,
     },
+    "patchBundleVideo": {
+        "description",
+        "target_publish_date",
+        "target_publish_start_date",
+        "target_publish_end_date",
+    },
+    "batchConfigureBundleVideos": {"videos"},
+    "importBundleVideosCsv": {"file"},
+    "fixBundleVideoDownload": {"body", "video_url", "carousel_images", "story_image_url"},
+    "createCommentTasks": {
+        "saved_account_id",
+        "target_video_url",
+        "comment_text",
+        "brief_id",
+        "tasks",
+    },
+    "disputeCommentTask": {"reason"},
+    "listCommentTasks": {"status"},
+    "createAccountEditRequest": {"requested_link_in_bio", "requested_profile_picture_url"},
+    "listAccountBans": {"since"},
     "createWebhookEndpoint": _WEBHOOK,
     "updateWebhookEndpoint": _WEBHOOK,
 }

@@ -18,7 +18,7 @@ _LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 _COMMAND = re.compile(r"^\s*(?:[$] )?tokportal-server ((?:[a-z-]+ ?)+)", re.MULTILINE)
 _MAKE = re.compile(r"^\s+make ([a-z]+)", re.MULTILINE)
 # A command of a group is named with it; what follows is an argument.
-_GROUPS = ("workspace", "person", "key", "credits")
+_GROUPS = ("workspace", "person", "key", "credits", "bundle", "price", "account", "vault")
 
 
 def names(page: Path) -> str:

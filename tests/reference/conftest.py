@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.http.seed import clip, seeded
 from tests.orders.walk import in_days, uploaded
 from tests.reference.stage import Stage
 from tests.uploads import media
+from tests.uploads.gallery import gallery
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
@@ -33,33 +35,67 @@ def exported_site() -> Site:
 
 
 @pytest.fixture
+async def picture() -> AsyncIterator[str]:
+    """A photo on somebody else's server."""
+    async with gallery() as url:
+        yield url
+
+
+@pytest.fixture
 async def stage(
-    alice: Client, conn: Connection, world: World, ports: Ports, tmp_path: Path
+    alice: Client, conn: Connection, world: World, ports: Ports, tmp_path: Path, picture: str
 ) -> Stage:
     """Everything that an example's placeholders stand for, and the files that examples send."""
-    seed = await seeded(alice, conn, world, ports, hook="https://example.com/hook")
+    hook = "https://example.com/hook"
+    seed = await seeded(alice, conn, world, ports, hook=hook, picture=picture)
     (tmp_path / "clip.mp4").write_bytes(clip())
+    (tmp_path / "slots.csv").write_text(
+        "position,video_type,description,target_publish_date,video_url\n"
+        f"1,video,Look at this.,{in_days(10)},https://example.com/clip.mp4\n",
+        encoding="utf-8",
+    )
     (tmp_path / "photo.jpg").write_bytes(media.jpeg())
+    rehearsal_key = await _rehearsal_key(conn, world)
     return Stage(
         address=alice.address,
         folder=tmp_path,
         key=world.alice_key,
-        rehearsal_key=await _rehearsal_key(conn, world),
+        rehearsal_key=rehearsal_key,
         placeholders={
             "bundle_id": seed.fresh,
             "account_id": seed.account,
+            "comment_id": seed.comment,
             "endpoint_id": seed.endpoint,
+            "delivery_id": seed.delivery,
+            "rehearsal_endpoint_id": await _rehearsal_endpoint(alice.address, rehearsal_key),
             "publish_date": in_days(10),
+            "picture_url": picture,
             "storage_path": await uploaded(conn, world.acme, seed.fresh),
         },
-        bundles={
-            "publishBundle": seed.ready,
-            "publishBundleVideo": seed.live,
-            "finalizeBundleVideo": seed.posted,
-            "requestBundleAccountCorrections": seed.to_correct,
-            "finalizeBundleAccount": seed.in_review,
+        own={
+            "publishBundle": {"bundle_id": seed.ready},
+            "unpublishBundle": {"bundle_id": seed.offered},
+            "publishBundleVideo": {"bundle_id": seed.live},
+            "finalizeBundleVideo": {"bundle_id": seed.posted},
+            "publishAllBundleVideos": {"bundle_id": seed.scheduled},
+            "unscheduleBundleVideo": {"bundle_id": seed.scheduled},
+            "resetBundleVideo": {"bundle_id": seed.scheduled},
+            "requestBundleVideoCorrections": {"bundle_id": seed.worked_on},
+            "fixBundleVideoDownload": {"bundle_id": seed.worked_on},
+            "requestBundleAccountCorrections": {"bundle_id": seed.to_correct},
+            "finalizeBundleAccount": {"bundle_id": seed.in_review},
+            "approveCommentTask": {"comment_id": seed.comment_to_approve},
+            "disputeCommentTask": {"comment_id": seed.comment_to_dispute},
         },
     )
+
+
+async def _rehearsal_endpoint(address: str, key: str) -> str:
+    async with Client(address, key) as rehearsing:
+        made = await rehearsing.post(
+            "/webhooks", {"url": "https://example.com/hook", "events": ["bundle.created"]}
+        )
+    return str(made.data["id"])
 
 
 async def _rehearsal_key(conn: Connection, world: World) -> str:

@@ -17,24 +17,22 @@ from tokportal_server.reference.samples.request import API_KEY, BASE_URL, REHEAR
 
 @dataclass(frozen=True)
 class Stage:
-    """``bundles`` are those of operations that need a bundle in a state of their own."""
+    """``own`` holds placeholders of operations that need a thing in a state of their own."""
 
     address: str
     folder: Path
     key: str
     rehearsal_key: str
     placeholders: Mapping[str, str]
-    bundles: Mapping[str, str]
+    own: Mapping[str, Mapping[str, str]]
 
     def environment(self, entry: OperationEntry) -> dict[str, str]:
         """Give what a reader of the page would have set, and the way to the programs."""
-        values = {**self.placeholders}
-        if entry.id in self.bundles:
-            values["bundle_id"] = self.bundles[entry.id]
+        values = {**self.placeholders, **self.own.get(entry.id, {})}
         known = {variable(name): value for name, value in values.items()} | {
             BASE_URL: f"{self.address}/api/ext",
             REHEARSAL_URL: f"{self.address}/api/rehearsal",
-            API_KEY: self.rehearsal_key if entry.operation.beyond_reference else self.key,
+            API_KEY: self.rehearsal_key if entry.operation.has_own_base else self.key,
         }
         # Nothing but what the page names: a variable that it forgets is missing here too.
         named = {name: known[name] for name in entry.variables}

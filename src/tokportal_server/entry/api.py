@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 
-from tokportal_server.console.routes import front_routes
+from tokportal_server.accounts.inbound_mail import inbound_mail_routes
+from tokportal_server.console.routes import page_routes
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.http.app import build_app
@@ -16,8 +17,10 @@ from tokportal_server.http.system import system_routes
 from tokportal_server.lib.settings import Settings
 from tokportal_server.mcp.endpoint import McpEndpoint
 from tokportal_server.reference.routes import reference_routes
+from tokportal_server.uploads.receiving import receiving_routes
 from tokportal_server.uploads.routes import form_limits
 from tokportal_server.uploads.serving import media_routes
+from tokportal_server.videos.batch_routes import form_limits as csv_form_limits
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +36,7 @@ class Api:
     async def open(self) -> None:
         """Connect, and build the routes."""
         ports = await self._stack.enter_async_context(open_ports(self._settings))
-        limits = form_limits(self._settings)
+        limits = form_limits(self._settings) | csv_form_limits()
         mcp = McpEndpoint(self, ports, limits)
         self._stack.push_async_callback(mcp.close)
         self._app = build_app(
@@ -44,7 +47,9 @@ class Api:
             more_routes=[
                 *system_routes(ports),
                 *media_routes(ports),
-                *front_routes(),
+                *receiving_routes(ports),
+                *inbound_mail_routes(ports),
+                *page_routes(ports),
                 *reference_routes(all_operations),
                 mcp.route(),
             ],

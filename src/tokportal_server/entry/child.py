@@ -7,8 +7,9 @@ documents and the demo cost a second and thirty megabytes that no server uses.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
+
+import uvloop
 
 from tokportal_server.lib import log
 from tokportal_server.lib.process import die_with_parent
@@ -33,7 +34,7 @@ def main() -> None:
     else:
         from tokportal_server.entry.worker import run_worker  # noqa: PLC0415 - see above
 
-        asyncio.run(run_worker(settings))
+        uvloop.run(run_worker(settings))
 
 
 if __name__ == "__main__":

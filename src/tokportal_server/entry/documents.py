@@ -10,11 +10,11 @@ from tokportal_server.entry.operations import all_operations
 from tokportal_server.http.openapi import document
 from tokportal_server.http.system import encode_document
 from tokportal_server.lib.settings import settings_table
-from tokportal_server.orders.states import MACHINES
 from tokportal_server.reference.examples import load_examples
 from tokportal_server.reference.export import export_site
 from tokportal_server.reference.model import build_reference
 from tokportal_server.reference.site import build_site, postman_json, served
+from tokportal_server.workbench.machines import MACHINES
 
 ROOT = Path(__file__).resolve().parents[3]
 _BEGIN = "<!-- generated: "

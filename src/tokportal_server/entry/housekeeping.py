@@ -6,7 +6,9 @@ import asyncio
 import time
 from pathlib import Path
 
+from tokportal_server.accounts.retention import purge_codes
 from tokportal_server.lib.db import Database
+from tokportal_server.pages.retention import purge_people
 
 # Read from the catalogue, so that no table can be left off a list.
 MAKE_PARTITIONS = """
@@ -35,14 +37,15 @@ class Housekeeping:
         self._next = 0.0
 
     async def run_once(self) -> int:
-        """Once a minute: make the next months' partitions, delete expired answers and files."""
+        """Once a minute: make the next months' partitions, delete what is past its time."""
         now = asyncio.get_running_loop().time()
         if now < self._next:
             return 0
         async with self._database.connection() as conn:
             await conn.fetchval(MAKE_PARTITIONS)
             result = await conn.execute(PURGE_ANSWERS)
-        purged = int(result.removeprefix("DELETE "))
+            purged = int(result.removeprefix("DELETE ")) + await purge_codes(conn)
+            purged += await purge_people(conn)
         purged += await asyncio.to_thread(sweep, self._incoming)
         # A full batch means that there is more.
         self._next = now if purged else now + _EVERY_SECONDS

@@ -6,12 +6,12 @@ from typing import Annotated
 from uuid import UUID
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from tokportal_server.cli import key_administration as administration
 from tokportal_server.cli.key_administration import Edit
 from tokportal_server.entry.installation import answer, console, with_connection
+from tokportal_server.entry.operator_options import show
 from tokportal_server.lib.clock import real_now, wire_time
 from tokportal_server.lib.db import Connection
 from tokportal_server.workspaces.operations.api_keys import ApiKey, Environment, Scope
@@ -68,21 +68,19 @@ def create_key(
 def list_keys(workspace_id: UUID) -> int:
     """List every key of a workspace, newest first; the keys themselves are stored nowhere."""
 
-    async def show(conn: Connection) -> int:
-        table = Table("id", "name", "scope", "environment", "owner", "bucket", "last use", "state")
-        table.columns[0].no_wrap = True
-        for found in await administration.list_keys(conn, workspace_id=workspace_id):
-            table.add_row(*_row(found))
-        Console().print(table)
+    async def list_all(conn: Connection) -> int:
+        found = await administration.list_keys(conn, workspace_id=workspace_id)
+        columns = ("id", "name", "scope", "environment", "owner", "bucket", "last use", "state")
+        show(columns, [_row(one) for one in found])
         return 0
 
-    return with_connection(show)
+    return with_connection(list_all)
 
 
 def _row(found: ApiKey) -> tuple[str, ...]:
     return (
         str(found.id),
-        found.name,
+        escape(found.name),
         found.scope,
         found.environment,
         found.owner,

@@ -8,9 +8,9 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
-from uuid import UUID
+from typing import Annotated
 
+import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.markup import escape
@@ -21,12 +21,23 @@ from tokportal_server.cli import administration
 from tokportal_server.cli.doctor import examine
 from tokportal_server.entry import demo as demonstration
 from tokportal_server.entry import documents, stack
-from tokportal_server.entry.installation import answer, console, settings, with_connection
+from tokportal_server.entry.account_commands import account
+from tokportal_server.entry.bundle_commands import bundle
+from tokportal_server.entry.credit_commands import credits_
+from tokportal_server.entry.installation import console, settings, with_connection
 from tokportal_server.entry.key_commands import key
+from tokportal_server.entry.person_commands import person
+from tokportal_server.entry.price_commands import price
+from tokportal_server.entry.publishing_commands import pause, resume
+from tokportal_server.entry.vault_commands import vault
+from tokportal_server.entry.webhook_commands import webhook
 from tokportal_server.entry.worker import run_worker
+from tokportal_server.entry.workspace_commands import workspace
 from tokportal_server.http.registry import BASE_PATH
+from tokportal_server.lib.crypto import VaultError
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.embedded import EmbeddedPostgresError
+from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.settings import SettingsError
 from tokportal_server.mcp.credentials import key_in_environment
 
@@ -35,11 +46,10 @@ app = App(
     help="An independent, self-hosted server for the TokPortal public API.",
     version=__version__,
 )
-workspace = App(name="workspace", help="Make and list workspaces.")
-person = App(name="person", help="Make people who may sign in.")
-credits_ = App(name="credits", help="Grant credits.")
-for group in (workspace, person, key, credits_):
+for group in (workspace, person, key, webhook, credits_, bundle, price, account, vault):
     app.command(group)
+for act in (pause, resume):
+    app.command(act)
 
 # An option that is only ever switched on.
 Flag = Annotated[bool, Parameter(negative="")]
@@ -63,7 +73,7 @@ def serve(*, workers: int = 1, with_worker: Flag = False) -> int:
 def worker() -> None:
     """Run a worker: events, webhook deliveries, deadlines, jobs, simulated managers."""
     with stack.borrowed_database(settings()) as ready:
-        asyncio.run(run_worker(ready))
+        uvloop.run(run_worker(ready))
 
 
 @app.command
@@ -151,112 +161,6 @@ def mcp(*, base_url: Annotated[str | None, Parameter(env_var="TOKPORTAL_BASE_URL
     asyncio.run(run_stdio(base_url=address, api_key=api_key))
 
 
-@workspace.command(name="create")
-def create_workspace(
-    name: str,
-    *,
-    owner: str,
-    rehearsal: Flag = False,
-    plan: Literal["starter", "creator", "full"] = "starter",
-) -> int:
-    """Make a workspace for the person with the e-mail address OWNER.
-
-    Parameters
-    ----------
-    name
-        What people call it.
-    owner
-        E-mail address of an existing person.
-    rehearsal
-        Give it a clock of its own and simulated managers, for good.
-    plan
-        Which analytics it has.
-    """
-
-    async def make(conn: Connection) -> int:
-        made = await administration.create_workspace(
-            conn, name=name, owner=owner, rehearsal=rehearsal, plan=plan
-        )
-        answer(made)
-        return 0
-
-    return with_connection(make)
-
-
-@person.command(name="create")
-def create_person(
-    email: str,
-    name: str,
-    *,
-    operator: Flag = False,
-    manager_countries: list[str] | None = None,
-    manager_platforms: list[str] | None = None,
-) -> int:
-    """Make a person; the password is read from standard input if one is piped in.
-
-    Parameters
-    ----------
-    email
-        Address to sign in with.
-    name
-        What people call them.
-    operator
-        Staff who run this installation.
-    manager_countries
-        Make them a manager in these countries.
-    manager_platforms
-        The platforms that they work on; all if not given.
-    """
-    password = None if sys.stdin.isatty() else sys.stdin.readline().strip() or None
-
-    async def make(conn: Connection) -> int:
-        made = await administration.create_person(
-            conn,
-            email=email,
-            name=name,
-            password=password,
-            operator=operator,
-            countries=manager_countries or [],
-            platforms=manager_platforms or [],
-        )
-        answer(made)
-        return 0
-
-    return with_connection(make)
-
-
-@credits_.command(name="grant")
-def grant_credits(
-    workspace_id: UUID, amount: int, *, reason: str, expires_in_days: int | None = None
-) -> int:
-    """Give a workspace credits.
-
-    Parameters
-    ----------
-    workspace_id
-        Who gets them.
-    amount
-        Whole credits, at least 1.
-    reason
-        What the ledger says.
-    expires_in_days
-        When they expire; never if not given.
-    """
-
-    async def give(conn: Connection) -> int:
-        balance = await administration.grant_credits(
-            conn,
-            workspace_id=workspace_id,
-            amount=amount,
-            reason=reason,
-            expires_in_days=expires_in_days,
-        )
-        answer(balance)
-        return 0
-
-    return with_connection(give)
-
-
 def _stop(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
 
@@ -265,7 +169,9 @@ _REFUSALS = (
     SettingsError,
     EmbeddedPostgresError,
     administration.AdministrationError,
+    ApiError,
     stack.StartError,
+    VaultError,
 )
 
 

@@ -12,6 +12,7 @@ from tokportal_server.lib.outbound import Outbound, OutboundPolicy
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.storage import open_store
+from tokportal_server.lib.vault_check import prove_vault
 
 
 def outbound_policy(settings: Settings) -> OutboundPolicy:
@@ -30,6 +31,7 @@ async def open_ports(settings: Settings, *, direct: bool = False) -> AsyncIterat
     ``direct`` goes past a pooler, for workers: they hold sessions.
 
     Raises:
+        VaultError: a vault key that secrets are sealed with is missing.
         ValueError: no database URL; whoever starts a process fills it in (embedded or given).
     """
     dsn = (settings.database_direct_url if direct else None) or settings.database_url
@@ -38,6 +40,9 @@ async def open_ports(settings: Settings, *, direct: bool = False) -> AsyncIterat
     pooler = "none" if direct and settings.database_direct_url else settings.database_pooler
     database = await Database.open(dsn, size=settings.pool_size, pooler=pooler)
     try:
+        vault = Vault.from_settings(settings.vault_key, settings.vault_key_file, settings.home)
+        async with database.connection() as conn:
+            await prove_vault(conn, vault)
         policy = outbound_policy(settings)
         async with Outbound(policy) as outbound:
             yield Ports(
@@ -46,9 +51,7 @@ async def open_ports(settings: Settings, *, direct: bool = False) -> AsyncIterat
                 storage=open_store(settings.storage_url, home=settings.home),
                 outbound=outbound,
                 outbound_policy=policy,
-                vault=Vault.from_settings(
-                    settings.vault_key, settings.vault_key_file, settings.home
-                ),
+                vault=vault,
                 balance=spendable,
             )
     finally:

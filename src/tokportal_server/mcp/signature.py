@@ -99,7 +99,8 @@ def signatures(document: Document) -> list[Signature]:
 
 
 def _signature(document: Document, method: str, path: str, operation: Document) -> Signature:
-    content = operation.get("requestBody", {}).get("content", {})
+    request_body = operation.get("requestBody", {})
+    content = request_body.get("content", {})
     kind = next(iter(content), None)
     body = content[kind]["schema"] if kind else {}
     arguments: dict[str, Argument] = {}
@@ -129,7 +130,10 @@ def _signature(document: Document, method: str, path: str, operation: Document) 
             for name, argument in arguments.items()
         },
         definitions=_definitions(document, [a.schema for a in arguments.values()]),
-        takes_body=bool(content) and not takes_file and not _nullable(body),
+        takes_body=bool(content)
+        and request_body.get("required", True)
+        and not takes_file
+        and not _nullable(body),
         takes_file=takes_file,
     )
 

@@ -14,7 +14,16 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 # A wheel carries the guides inside the package (pyproject.toml, force-include); a checkout has them
 # at its root.
 _FOLDERS = (_PACKAGE / "_docs", _PACKAGE.parent.parent / "docs")
-_ORDER = ("authentication", "safe-writes", "rate-limits", "uploads", "webhooks", "rehearsal")
+_ORDER = (
+    "authentication",
+    "safe-writes",
+    "rate-limits",
+    "uploads",
+    "csv",
+    "webhooks",
+    "rehearsal",
+    "people",
+)
 _GENERATED = "<!-- generated: "
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 

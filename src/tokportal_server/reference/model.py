@@ -188,7 +188,7 @@ class _Describer:
         return json.dumps(shown, indent=2, ensure_ascii=False)
 
     def _variables(self, operation: Operation, example: Example) -> dict[str, str]:
-        base = REHEARSAL_URL if operation.beyond_reference else BASE_URL
+        base = REHEARSAL_URL if operation.has_own_base else BASE_URL
         names = [base, API_KEY]
         unknown = set(placeholders_in(example)) - set(self._examples.placeholders)
         if unknown:

@@ -72,7 +72,7 @@ def _headers(request: SampleRequest) -> list[dict[str, str]]:
 
 
 def _url(entry: OperationEntry, example: Example) -> dict[str, Any]:
-    base = "{{rehearsal_url}}" if entry.operation.beyond_reference else "{{base_url}}"
+    base = "{{rehearsal_url}}" if entry.operation.has_own_base else "{{base_url}}"
     path = _PARAMETER.sub(lambda match: ":" + match.group(1), entry.operation.path)
     query = "&".join(f"{name}={_value(value)}" for name, value in example.query.items())
     url: dict[str, Any] = {

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 from tokportal_server.http.errors import NotFoundError
 from tokportal_server.http.registry import Operation
 from tokportal_server.reference.site import Document, Site, build_site, served
+from tokportal_server.reference.verify import verify_routes
 
 _READS = [HttpMethod.GET, HttpMethod.HEAD]
 _HEADERS = {
@@ -46,7 +47,7 @@ def reference_routes(operations: Callable[[], list[Operation]]) -> list[HTTPRout
         """An overview of the reference for programs that read text."""
         return await pages.answer("llms.txt")
 
-    return [front, page, llms]
+    return [front, page, llms, *verify_routes(pages.site)]
 
 
 class _Pages:
@@ -69,7 +70,11 @@ class _Pages:
         return Response(document.content, media_type=document.media_type, headers=_HEADERS)
 
     async def _document(self, target: str) -> Document | None:
+        return (await self.site()).read(target)
+
+    async def site(self) -> Site:
+        """Give the site."""
         async with self._building:
             if self._site is None:
                 self._site = await asyncio.to_thread(build_site, self._operations(), served)
-            return self._site.read(target)
+            return self._site

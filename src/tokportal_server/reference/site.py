@@ -99,13 +99,13 @@ class Site:
         return self._made.get(target)
 
     def _pages(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        yield "", partial(self._render, "", "index.html")
+        yield "", partial(self.render, "", "index.html")
         yield "errors", partial(self._errors_page)
         for name, guide in self.guides.items():
             yield f"guides/{name}", partial(self._guide_page, guide)
         for entry in self.reference.entries.values():
             page = f"operations/{entry.id}"
-            yield page, partial(self._render, page, "operation.html", entry=entry)
+            yield page, partial(self.render, page, "operation.html", entry=entry)
 
     def _files(self) -> Iterator[tuple[str, Callable[[], str | bytes]]]:
         for name, guide in self.guides.items():
@@ -126,13 +126,14 @@ class Site:
 
     def _guide_page(self, guide: Guide) -> str:
         page = f"guides/{guide.name}"
-        return self._render(page, "guide.html", guide=guide, text=guide.html(self._from(page)))
+        return self.render(page, "guide.html", guide=guide, text=guide.html(self._from(page)))
 
     def _errors_page(self) -> str:
         text = self._errors.html(self._from("errors"))
-        return self._render("errors", "errors.html", guide=self._errors, text=text)
+        return self.render("errors", "errors.html", guide=self._errors, text=text)
 
-    def _render(self, page: str, template: str, **more: Any) -> str:
+    def render(self, page: str, template: str, **more: Any) -> str:
+        """Fill a template in; ``page`` is the target that it is, ``more`` what it shows."""
         up = self._from(page)("assets/x").removesuffix(self._from("")("assets/x"))
         return self._templates.get_template(template).render(
             page=page,

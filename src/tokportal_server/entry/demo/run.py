@@ -31,8 +31,8 @@ from tokportal_server.workspaces.operations.create_person import create_person
 CREDITS = 500
 _STARTUP_SECONDS = 30.0
 CONSOLE_NOTE = (
-    "The console's pages come with a later release: the log-ins are made and stored, but there is"
-    " no page to sign in to yet."
+    "Sign in there with a log-in below: Alice owns the workspace and sees her order, Olga is an"
+    " operator. The orders of a rehearsal are worked by simulated managers."
 )
 
 

@@ -36,7 +36,7 @@ class SampleRequest:
     @property
     def base(self) -> str:
         """Name the environment variable that holds what the path is appended to."""
-        return REHEARSAL_URL if self.operation.beyond_reference else BASE_URL
+        return REHEARSAL_URL if self.operation.has_own_base else BASE_URL
 
     @property
     def address(self) -> list[Part]:

@@ -1,0 +1,236 @@
+"""Orders: createBundle against pgbench, lists against FastAPI, lists over a million bundles.
+
+1. createBundle over HTTP, one API process, against pgbench with the very statements that the
+   process sends (limit 0.35), with one client and with eight, each in a workspace of its own; once
+   as usual, and once without waiting for the disk, where the process itself weighs most.
+2. GET /bundles and GET /bundles/{id} against ``peers/fastapi_app.py``, which admits the key by the
+   same statement and answers the same JSON from SQLAlchemy's models (at least 3 times as many).
+   Its packages are in an environment of its own: ``python -m venv DIRECTORY``, then ``pip install
+   -r bench/peers/requirements.txt`` there, and ``--peers DIRECTORY``.
+3. Page 1 of GET /bundles, all and of one status, with 1,000 and with 1,000,000 bundles in the
+   workspace: the time of the larger at most 1.5 times that of the smaller.
+
+What counts is the median of interleaved pairs. Run it with nothing else going on; ``python
+bench/orders.py [--peers DIRECTORY] [create] [peers] [rows]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import msgspec
+import psutil
+import uvloop
+from harness import pgbench
+from harness.load import Side, compare, load, request
+from harness.stage import ORDER, Tenant, api, free_port, order, postgres, server, settle_in
+
+from tokportal_server.lib.db import Connection, prepare_connection
+
+CLIENTS = 8
+CREATE_LIMIT = 0.35
+PEER_LIMIT = 3.0
+FLAT_LIMIT = 1.5
+ROWS = 25
+FEW, MANY = 1_000, 1_000_000
+BODY = msgspec.json.encode(
+    {name: value for name, value in msgspec.structs.asdict(ORDER).items() if value is not None}
+)
+# As many bundles as wanted in one statement, half of them published; then the door's counters.
+FILL = """
+INSERT INTO bundles (workspace_id, bundle_type, platform, country, status, title, videos_quantity,
+    edits_quantity, auto_finalize_videos, wants_niche_warming, wants_deep_warming, wants_moderation,
+    cost_breakdown, sold_prices, created_at, updated_at)
+SELECT $1, 'videos_only', 'tiktok', 'USA',
+       CASE n % 2 WHEN 0 THEN 'published' ELSE 'pending_setup' END, 'Bundle ' || n, 1, 0, true,
+       false, false, false, b.cost_breakdown, b.sold_prices, now(), now()
+  FROM generate_series(1, $2::integer) n,
+       (SELECT cost_breakdown, sold_prices FROM bundles WHERE workspace_id = $3 LIMIT 1) b
+"""
+COUNT = """
+INSERT INTO counters (workspace_id, kind, status, n)
+SELECT workspace_id, 'bundle', status, count(*) FROM bundles WHERE workspace_id = $1 GROUP BY 1, 3
+"""
+
+
+async def _connect(dsn: str) -> Connection:
+    conn = await asyncpg.connect(dsn)
+    await prepare_connection(conn)
+    return conn
+
+
+async def _tenants(dsn: str) -> list[Tenant]:
+    conn = await _connect(dsn)
+    try:
+        return [await settle_in(conn, f"tenant-{number}") for number in range(CLIENTS)]
+    finally:
+        await conn.close()
+
+
+# createBundle against pgbench.
+
+
+async def _recorded(home: Path, dsn: str, tenants: Sequence[Tenant]) -> list[pgbench.Statement]:
+    """Create a bundle over HTTP three times; give the statements of the last."""
+    async with pgbench.recording(dsn, home) as statements, aiohttp.ClientSession() as session:
+        with api(home, dsn) as (port, _):
+            url = f"http://127.0.0.1:{port}/api/ext/bundles"
+            headers = {"X-API-Key": tenants[0].key, "Content-Type": "application/json"}
+            for _ in range(3):
+                async with session.post(url, data=BODY, headers=headers) as answer:
+                    assert answer.status == 201, await answer.text()
+    return pgbench.last_request(statements)
+
+
+async def _compare_create(home: Path, dsn: str) -> bool:
+    tenants = await _tenants(dsn)
+    statements = await _recorded(home, dsn, tenants)
+    print(f"POST /bundles: {len(statements)} statements")
+    conn = await asyncpg.connect(dsn)
+    try:
+        text = await pgbench.script_of(conn, statements, tenants)
+        await conn.execute("VACUUM ANALYZE")
+    finally:
+        await conn.close()
+    script = home / "create.sql"
+    script.write_text(text)
+    kept = True
+    for commit in ("on", "off"):
+        await _set_commit(dsn, commit)
+        with api(home, dsn) as (port, process):
+            for clients in (1, CLIENTS):
+                requests = [request("/bundles", t.key, BODY) for t in tenants[:clients]]
+                ratio = await compare(
+                    f"POST /bundles, {clients} client(s), synchronous_commit {commit}",
+                    _asking(port, process, requests, seconds=1.0),
+                    _replaying(dsn, script, clients),
+                    against="pgbench",
+                )
+                kept = kept and ratio >= CREATE_LIMIT
+    return kept
+
+
+async def _set_commit(dsn: str, value: str) -> None:
+    """Choose whether a commit waits for the disk, which may hide all else."""
+    conn = await asyncpg.connect(dsn)
+    try:
+        await conn.execute(f"ALTER DATABASE tokportal SET synchronous_commit = {value}")
+    finally:
+        await conn.close()
+
+
+def _asking(
+    port: int, process: psutil.Process, requests: Sequence[bytes], seconds: float = 0.6
+) -> Side:
+    return lambda: load(port, process, requests, seconds)
+
+
+def _replaying(dsn: str, script: Path, clients: int) -> Side:
+    return lambda: pgbench.run(dsn, script, clients)
+
+
+# Lists against FastAPI and SQLAlchemy.
+
+
+async def _compare_peers(home: Path, dsn: str, peers: Path) -> bool:
+    conn = await _connect(dsn)
+    try:
+        tenant = await settle_in(conn, "reader")
+        bundle_id = [await order(conn, tenant) for _ in range(ROWS)][-1]
+        await conn.execute("VACUUM ANALYZE")
+    finally:
+        await conn.close()
+    port = free_port()
+    argv = [str(peers / "bin" / "python"), str(Path(__file__).parent / "peers" / "fastapi_app.py")]
+    kept = True
+    with (
+        api(home, dsn) as (our_port, ours),
+        server([*argv, str(port)], port, {"BENCH_DSN": dsn}) as peer,
+    ):
+        for name, path in (("/bundles", "/bundles"), ("/bundles/{id}", f"/bundles/{bundle_id}")):
+            await _same_answer((our_port, port), path, tenant.key)
+            for clients in (1, CLIENTS):
+                requests = [request(path, tenant.key)] * clients
+                ratio = await compare(
+                    f"GET {name}, {clients} client(s)",
+                    _asking(our_port, ours, requests, seconds=1.0),
+                    _asking(port, peer, requests, seconds=1.0),
+                    against="FastAPI",
+                )
+                kept = kept and ratio >= PEER_LIMIT
+    return kept
+
+
+async def _same_answer(ports: tuple[int, int], path: str, key: str) -> None:
+    """Make sure that both sides do the same work."""
+    async with aiohttp.ClientSession(headers={"X-API-Key": key}) as session:
+        answers = []
+        for port in ports:
+            async with session.get(f"http://127.0.0.1:{port}/api/ext{path}") as answer:
+                assert answer.status == 200, await answer.text()
+                answers.append(await answer.json())
+    assert answers[0] == answers[1], f"the two answers of {path} differ: {answers}"
+
+
+# Page 1 over few and many bundles.
+
+
+async def _compare_rows(home: Path, dsn: str) -> bool:
+    conn = await _connect(dsn)
+    try:
+        model = await settle_in(conn, "model")
+        await order(conn, model)
+        small, large = await settle_in(conn, "small"), await settle_in(conn, "large")
+        for tenant, rows in ((small, FEW), (large, MANY)):
+            await conn.execute(FILL, tenant.workspace, rows, model.workspace, timeout=600)
+            await conn.execute(COUNT, tenant.workspace, timeout=600)
+        await conn.execute("VACUUM ANALYZE", timeout=600)
+        await conn.execute("CHECKPOINT", timeout=600)
+    finally:
+        await conn.close()
+    kept = True
+    with api(home, dsn) as (port, process):
+        for path in ("/bundles", "/bundles?status=published"):
+            ratio = await compare(
+                f"GET {path}",
+                _asking(port, process, [request(path, large.key)]),
+                _asking(port, process, [request(path, small.key)]),
+                against=f"{FEW} rows, with {MANY}",
+            )
+            kept = kept and 1 / ratio <= FLAT_LIMIT
+    return kept
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", choices=["create", "peers", "rows", []])
+    parser.add_argument("--peers", type=Path, default=os.environ.get("BENCH_PEERS"))
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure; the exit code is 1 if a limit was broken."""
+    arguments = _arguments()
+    parts = arguments.parts or ["create", "peers", "rows"]
+    kept = True
+    with postgres(pgbench.LOGGING) as (home, dsn):
+        if "create" in parts:
+            kept = uvloop.run(_compare_create(home, dsn)) and kept
+        if "peers" in parts and arguments.peers:
+            kept = uvloop.run(_compare_peers(home, dsn, Path(arguments.peers))) and kept
+        elif "peers" in parts:
+            print("FastAPI is not measured: no --peers; see bench/peers/requirements.txt")
+        if "rows" in parts:
+            kept = uvloop.run(_compare_rows(home, dsn)) and kept
+    print(f"limits: {'kept' if kept else 'BROKEN'}")
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

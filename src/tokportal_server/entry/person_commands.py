@@ -1,0 +1,130 @@
+"""``tokportal-server person``: make people, invite them, let them choose a new password."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+from uuid import UUID
+
+from cyclopts import App, Parameter
+
+from tokportal_server.cli import administration, person_administration
+from tokportal_server.entry.installation import answer, settings, with_connection
+from tokportal_server.lib.db import Connection
+
+person = App(name="person", help="Make, invite and let in people who sign in to the pages.")
+
+_Flag = Annotated[bool, Parameter(negative="")]
+
+
+@person.command(name="create")
+def create(
+    email: str,
+    name: str,
+    *,
+    operator: _Flag = False,
+    manager_countries: list[str] | None = None,
+    manager_platforms: list[str] | None = None,
+) -> int:
+    """Make a person; the password is read from standard input if one is piped in.
+
+    Parameters
+    ----------
+    email
+        Address to sign in with.
+    name
+        What people call them.
+    operator
+        Staff who run this installation.
+    manager_countries
+        Make them a manager in these countries.
+    manager_platforms
+        The platforms that they work on; all if not given.
+    """
+    password = None if sys.stdin.isatty() else sys.stdin.readline().strip() or None
+
+    async def make(conn: Connection) -> int:
+        made = await administration.create_person(
+            conn,
+            email=email,
+            name=name,
+            password=password,
+            operator=operator,
+            countries=manager_countries or [],
+            platforms=manager_platforms or [],
+        )
+        answer(made)
+        return 0
+
+    return with_connection(make)
+
+
+@person.command(name="invite")
+def invite(
+    email: str,
+    name: str,
+    *,
+    operator: _Flag = False,
+    manager_countries: list[str] | None = None,
+    manager_platforms: list[str] | None = None,
+    workspace: UUID | None = None,
+    role: Literal["owner", "member", "viewer"] = "member",
+) -> int:
+    """Make a person without a password, and print the link by which they choose one.
+
+    The link works once, within seven days. Whoever has it can sign in as them: hand it over safely.
+
+    Parameters
+    ----------
+    email
+        Address to sign in with.
+    name
+        What people call them.
+    operator
+        Staff who run this installation.
+    manager_countries
+        Make them a manager in these countries.
+    manager_platforms
+        The platforms that they work on; all if not given.
+    workspace
+        Make them a customer of this workspace.
+    role
+        What they may do in the workspace.
+    """
+    origin = settings().origin()
+
+    async def make(conn: Connection) -> int:
+        async with conn.transaction():
+            made = await administration.create_person(
+                conn,
+                email=email,
+                name=name,
+                password=None,
+                operator=operator,
+                countries=manager_countries or [],
+                platforms=manager_platforms or [],
+            )
+            if workspace is not None:
+                await person_administration.join_workspace(conn, made, workspace, role)
+            answer(await person_administration.invitation(conn, made, origin=origin))
+        return 0
+
+    return with_connection(make)
+
+
+@person.command(name="reset-password")
+def reset_password(email: str) -> int:
+    """Print a link by which somebody chooses a new password; it works once, within a day.
+
+    Parameters
+    ----------
+    email
+        Address that they sign in with.
+    """
+    origin = settings().origin()
+
+    async def make(conn: Connection) -> int:
+        answer(await person_administration.password_reset(conn, email, origin=origin))
+        return 0
+
+    return with_connection(make)

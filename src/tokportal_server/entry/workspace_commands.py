@@ -1,0 +1,65 @@
+"""``tokportal-server workspace``: make workspaces, and list them with their ids."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cyclopts import App
+from rich.markup import escape
+
+from tokportal_server.cli import administration
+from tokportal_server.entry.installation import answer, with_connection
+from tokportal_server.entry.operator_options import Flag, show
+from tokportal_server.lib.db import Connection
+
+workspace = App(name="workspace", help="Make and list workspaces.")
+
+
+@workspace.command(name="create")
+def create_workspace(
+    name: str,
+    *,
+    owner: str,
+    rehearsal: Flag = False,
+    plan: Literal["starter", "creator", "full"] = "starter",
+) -> int:
+    """Make a workspace for the person with the e-mail address OWNER.
+
+    Parameters
+    ----------
+    name
+        What people call it.
+    owner
+        E-mail address of an existing person.
+    rehearsal
+        Give it a clock of its own and simulated managers, for good.
+    plan
+        Which analytics it has.
+    """
+
+    async def make(conn: Connection) -> int:
+        made = await administration.create_workspace(
+            conn, name=name, owner=owner, rehearsal=rehearsal, plan=plan
+        )
+        answer(made)
+        return 0
+
+    return with_connection(make)
+
+
+@workspace.command(name="list")
+def list_workspaces() -> int:
+    """List every workspace with its owners, the newest first."""
+
+    async def list_all(conn: Connection) -> int:
+        found = await administration.list_workspaces(conn)
+        show(
+            ("id", "name", "owners", "plan", "kind"),
+            [
+                (str(w.id), escape(w.name), escape(", ".join(w.owners)), w.plan, w.kind)
+                for w in found
+            ],
+        )
+        return 0
+
+    return with_connection(list_all)
