@@ -126,3 +126,13 @@ async def test_an_answer_that_was_not_read_to_its_end_keeps_no_connection() -> N
             for _ in range(2):
                 assert len((await outbound.post(URL, b"", {})).body) == 2048
     assert sockets.dialled == [PUBLIC, PUBLIC]
+
+
+async def test_a_header_that_would_begin_another_is_not_sent() -> None:
+    async with host(forever) as port:
+        sockets = Sockets({80: port})
+        names = FakeNames({"hooks.example.com": [[PUBLIC]]})
+        async with Outbound(POLICY, resolver=names, open_socket=sockets) as outbound:
+            with pytest.raises(ValueError, match="line end"):
+                await outbound.post(URL, b"", {"X-Event": "evt_1\r\nX-Other: 1"})
+    assert sockets.dialled == []

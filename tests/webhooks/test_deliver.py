@@ -3,8 +3,9 @@ from __future__ import annotations
 import asyncio
 
 import tokportal
+from aiohttp import web
 
-from tests.webhooks.receiver import Hang, Receiver, answering, receiving
+from tests.webhooks.receiver import Hang, Received, Receiver, answering, receiving
 from tests.webhooks.rig import Rig
 from tokportal_server.webhooks.deliver import Deliverer
 
@@ -168,3 +169,24 @@ async def test_draining_records_what_is_in_flight_and_starts_nothing(rig: Rig) -
         statuses = [row["status"] for row in await rig.deliveries()]
     assert sorted(statuses) == ["pending"] * 3 + ["succeeded"] * 5
     assert rig.deliverer.in_flight == 0
+
+
+async def test_decides_successes_beside_a_failure_in_the_order_in_which_they_came(
+    rig: Rig, receiver: Receiver
+) -> None:
+    endpoint = await rig.endpoint(receiver.url)
+    await rig.emit(3)
+    answers = iter((500, 200, 500))
+
+    async def in_turn(_: Received) -> web.Response:
+        return web.Response(status=next(answers))
+
+    receiver.behave = in_turn
+    narrow = Deliverer(rig.ports, max_in_flight=1)
+    while len(receiver.received) < 3:
+        await narrow.run_once()
+    await narrow.drain()
+    statuses = [row["status"] for row in await rig.deliveries()]
+    assert sorted(statuses) == ["failed", "failed", "pending", "pending", "succeeded"]
+    # The success ended the first run of failures, and the last attempt began another.
+    assert (await rig.health(endpoint.id))["consecutive_failures"] == 1

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 MAX_IN_FLIGHT = 256
 _PATIENCE_SECONDS = 0.05
 _GATHER_SECONDS = 0.02
+# So few results are recorded at once: each turn costs the database something.
+_UNDIVIDED = 40
 
 
 class Deliverer:
@@ -94,7 +96,8 @@ class Deliverer:
     async def _take_turn(self) -> int:
         """Record what finished and start what is due; give how many attempts that were."""
         # At most half of what is under way: while the database works on it, the rest is sent.
-        batch = self._finished[: (len(self._finished) + len(self._flights) + 1) // 2]
+        under_way = len(self._finished) + len(self._flights)
+        batch = self._finished[: max(_UNDIVIDED, (under_way + 1) // 2)]
         room = max(0, self._max_in_flight - len(self._flights))
         if not batch and not room:
             return 0
