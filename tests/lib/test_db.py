@@ -58,7 +58,7 @@ async def test_refuses_when_the_server_is_away(home: Path) -> None:
 async def test_a_lost_connection_is_replaced(small: Database, conn: Connection) -> None:
     async with small.connection() as lent:
         backend = await lent.fetchval("SELECT pg_backend_pid()")
-        await conn.fetchval("SELECT pg_terminate_backend($1)", backend)
+        await conn.fetchval("SELECT pg_terminate_backend($1, 5000)", backend)
         with pytest.raises(UNAVAILABLE):
             await lent.fetchval("SELECT 1")
         assert is_lost(lent)
@@ -72,7 +72,7 @@ async def test_using_a_connection_that_was_lost_is_the_servers_fault(
     async def borrow() -> None:
         async with small.connection() as lent:
             backend = await lent.fetchval("SELECT pg_backend_pid()")
-            await conn.fetchval("SELECT pg_terminate_backend($1)", backend)
+            await conn.fetchval("SELECT pg_terminate_backend($1, 5000)", backend)
             with pytest.raises(UNAVAILABLE):
                 await lent.fetchval("SELECT 1")
             await lent.fetchval("SELECT 1")
