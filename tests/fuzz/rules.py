@@ -8,6 +8,8 @@ from __future__ import annotations
 
 BUSINESS_CODES = {
     "ACCOUNT_ID_NOT_ALLOWED": "whether an account may be named depends on the kind of bundle",
+    "BUNDLE_CLOSED_FOR_SLOTS": "how far a bundle is, is history",
+    "BUNDLE_TYPE_HAS_NO_VIDEOS": "the bundle's kind is not in the request",
     "COMMENT_ACCOUNT_UNAVAILABLE": "which accounts can comment is history",
     "COMMENT_LIMIT_PER_TARGET": "whether a post was commented on today is history",
     "COMMENT_PLATFORM_MISMATCH": "a post must be on the account's platform",
@@ -47,6 +49,20 @@ RULES_OF_FIELDS = {
         "wants_moderation",
         "wants_niche_warming",
     },
+    "createBundlesBulk": {
+        "country",
+        "external_ref",
+        "moderation_notice",
+        "niche_warming_instructions",
+        "platforms",
+        "upload_accounts_count",
+        "videos_per_account",
+        "wants_deep_warming",
+        "wants_moderation",
+        "wants_niche_warming",
+    },
+    "addVideoSlots": {"quantity"},
+    "addEditSlots": {"quantity"},
     "configureBundleAccount": {"link_in_bio", "profile_picture_url"},
     "configureBundleVideo": {
         "carousel_title",
@@ -82,8 +98,10 @@ RULES_OF_FIELDS = {
     "listCommentTasks": {"status"},
     "createAccountEditRequest": {"requested_link_in_bio", "requested_profile_picture_url"},
     "listAccountBans": {"since"},
+    "listEvents": {"after"},
     "createWebhookEndpoint": _WEBHOOK,
     "updateWebhookEndpoint": _WEBHOOK,
+    "uploadImageFromUrl": _WEBHOOK,
 }
 """Fields that a ``VALIDATION_ERROR`` may name although each has a value of its schema.
 

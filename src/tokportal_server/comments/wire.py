@@ -60,13 +60,12 @@ class CommentTaskRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 _Row = Annotated[
     dict[str, Any],
     Meta(
-        description="The fields of a single task.",
+        description="The fields of a single task; a row that lacks one is rejected alone.",
         extra_json_schema={
             "properties": {
                 name: {"description": "As in a single task; judged for this row alone."}
                 for name in CommentTaskRequest.__struct_fields__
             },
-            "required": ["saved_account_id", "target_video_url", "comment_text"],
             "additionalProperties": True,
         },
     ),
