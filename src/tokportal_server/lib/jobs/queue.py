@@ -20,7 +20,10 @@ from pgqueuer.domain.models import Job, TracebackRecord
 from pgqueuer.domain.types import JOB_STATUS, JobId
 from pgqueuer.ports.driver import Driver, NotifyCallback
 
-from tokportal_server.lib.db import Database
+from tokportal_server.lib.db import UNAVAILABLE, Database, ServiceUnavailableError
+
+# Between the attempts to write what became of a job, in seconds.
+_PAUSES = (0.05, 0.2, 0.5, 1.0)
 
 ACKNOWLEDGE = """
 DELETE FROM pgqueuer WHERE id = $1 AND queue_manager_id = $2 AND status = 'picked'
@@ -182,5 +185,18 @@ class FencedQueries(Queries):
         await self._run(RELEASE, job_id)
 
     async def _run(self, statement: str, subject: Any, *more: object) -> None:
-        async with self._database.connection() as conn:
-            await conn.execute(statement, subject, self._worker_id, *more)
+        """Execute, again if the connection is lost: done twice, each of these changes nothing more.
+
+        A job that stays picked in this worker's name takes one of its places, and a worker without
+        a free place would never ask for another job.
+        """
+        for pause in (*_PAUSES, None):
+            try:
+                async with self._database.connection() as conn:
+                    await conn.execute(statement, subject, self._worker_id, *more)
+            except (*UNAVAILABLE, ServiceUnavailableError):
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return

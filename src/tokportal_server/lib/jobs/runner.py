@@ -145,8 +145,10 @@ class JobRunner:
         except (JobFailedError, JobAbandonedError):
             raise
         except Exception as error:
-            # Only our own bookkeeping gets here. Its lease will lapse, and somebody picks it anew.
+            # Only our own bookkeeping gets here. What cannot be given back comes after its lease.
             log.warning("job_left", job=job.entrypoint, id=job.id, exc_info=error)
+            with suppress(Exception):
+                await self._queries.release(job.id)
 
     async def _execute(self, job: Job, handler: Handler) -> None:
         past = await self._queries.picked(job.id)
