@@ -62,12 +62,15 @@ async def test_a_plain_call_is_told_what_it_would_end(
     assert b"planted" not in reply.body
 
 
+@pytest.mark.parametrize("asked", ["reveal-credentials", "verification-code"])
 async def test_an_agreement_to_other_terms_is_refused(
-    alice: Client, conn: Connection, world: World, ports: Ports
+    alice: Client, conn: Connection, world: World, ports: Ports, asked: str
 ) -> None:
     account_id = await owned(alice, conn, world, ports)
+    await code_entered(conn, world, ports, account_id, "482913")
 
-    reply = await alice.post(path(account_id), {**AGREED, "policy_version": "open-0"})
+    stale = {**AGREED, "policy_version": "open-0"}
+    reply = await alice.post(f"/accounts/{account_id}/{asked}", stale)
 
     assert (reply.status, reply.code) == (409, "CREDENTIAL_REVEAL_QUOTE_CHANGED")
     assert (await alice.get(f"/accounts/{account_id}")).data["status"] == "active"
