@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -24,12 +25,11 @@ from tokportal_server.http.errors import (
 )
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.patience import Patience
 
 KEPT = timedelta(hours=24)
 KEPT_WITH_CREDITS = timedelta(days=7)
-WAIT_SECONDS = 2.0
 LEASE_SECONDS = 30
-_POLL_SECONDS = 0.05
 _LONGEST_KEY = 255
 
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
@@ -146,7 +146,7 @@ async def replay(conn: Connection, keyed: Keyed) -> Rendered | None:
             details={"idempotency_key": keyed.key},
         )
     if row["status"] is None:
-        raise _in_progress(keyed)
+        raise in_progress(keyed)
     body: bytes = row["body"]
     if row["sealed"] and keyed.vault is not None:
         body = keyed.vault.open(body, context=keyed.context)
@@ -183,7 +183,8 @@ async def store(
     )
 
 
-def _in_progress(keyed: Keyed) -> IdempotencyInProgressError:
+def in_progress(keyed: Keyed) -> IdempotencyInProgressError:
+    """Give the 409 for a key whose first request is still running."""
     return IdempotencyInProgressError(
         "The first request with this Idempotency-Key is still running. Send it again in a moment"
         " to get its answer.",
@@ -206,24 +207,6 @@ async def lock(conn: Connection, keyed: Keyed) -> None:
         raise StillRunning
 
 
-class Patience:
-    """Waits between tries, for at most two seconds in all; then it is a 409."""
-
-    def __init__(self, keyed: Keyed) -> None:
-        self._keyed = keyed
-        self._give_up_at = asyncio.get_running_loop().time() + WAIT_SECONDS
-
-    async def wait(self) -> None:
-        """Sleep a little.
-
-        Raises:
-            IdempotencyInProgressError: two seconds have passed.
-        """
-        if asyncio.get_running_loop().time() >= self._give_up_at:
-            raise _in_progress(self._keyed)
-        await asyncio.sleep(_POLL_SECONDS)
-
-
 class Lease:
     """A key held for work outside the database."""
 
@@ -241,7 +224,7 @@ class Lease:
             STILL_MINE, self._keyed.workspace_id, self._keyed.key, self._token
         )
         if row is None:
-            raise _in_progress(self._keyed)
+            raise in_progress(self._keyed)
 
 
 @asynccontextmanager
@@ -255,7 +238,7 @@ async def leased(database: Database, keyed: Keyed) -> AsyncIterator[Lease | Rend
     """
     token = uuid4()
     term = timedelta(seconds=LEASE_SECONDS)
-    patience = Patience(keyed)
+    patience = Patience(partial(in_progress, keyed))
     arguments = (keyed.workspace_id, keyed.key, keyed.fingerprint, keyed.api_key_id, token, term)
     while True:
         async with database.connection() as conn:

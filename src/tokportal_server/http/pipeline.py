@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
@@ -37,6 +38,7 @@ from tokportal_server.http.validation import (
 )
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.patience import Patience
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 
@@ -120,7 +122,7 @@ class Pipeline:
     ) -> Rendered:
         if keyed is None:
             return await self._write_once(call, None, arguments)
-        patience = idempotency.Patience(keyed)
+        patience = Patience(partial(idempotency.in_progress, keyed))
         while True:
             try:
                 return await self._write_once(call, keyed, arguments)

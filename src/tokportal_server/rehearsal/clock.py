@@ -10,7 +10,6 @@ idempotency key tells, goes on to the first one's target and no further.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,13 +20,12 @@ from tokportal_server.credits.lapses import WARN_AHEAD
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.patience import Patience
 from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.rehearsal.managers import work_once
 from tokportal_server.workbench.deadlines import IDLE_AFTER, find_due, settle
 
-WAIT_SECONDS = 2.0
-_POLL_SECONDS = 0.05
 # How long a call that was cut short keeps others from moving the clock.
 _LEASE = timedelta(seconds=30)
 
@@ -120,6 +118,14 @@ def _not_a_rehearsal() -> NotARehearsalError:
     )
 
 
+def _moving() -> ClockMovingError:
+    return ClockMovingError(
+        "Another call is moving this rehearsal's clock. Wait for its answer, or a moment, and send"
+        " yours again.",
+        retry_after=1,
+    )
+
+
 async def require_rehearsal(conn: Connection, workspace_id: UUID) -> None:
     """Refuse a workspace whose time is real.
 
@@ -148,20 +154,13 @@ async def advance(
 @asynccontextmanager
 async def _turn(ports: Ports, workspace_id: UUID, by: timedelta, key: str) -> AsyncIterator[Move]:
     """Wait, without a connection, until nobody else moves the clock; nobody else may meanwhile."""
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + WAIT_SECONDS
+    patience = Patience(_moving)
     while True:
         async with ports.database.connection() as conn:
             target = await _begin(conn, workspace_id, by, key)
         if target is not None:
             break
-        if loop.time() >= give_up_at:
-            raise ClockMovingError(
-                "Another call is moving this rehearsal's clock. Wait for its answer, or a moment,"
-                " and send yours again.",
-                retry_after=1,
-            )
-        await asyncio.sleep(_POLL_SECONDS)
+        await patience.wait()
     try:
         yield Move(workspace_id, key, target)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tokportal_server.orders.errors import SlotTransitionError
+from tokportal_server.orders.errors import slot_transition_refused
 from tokportal_server.orders.locks import Row
 from tokportal_server.orders.states import OPEN_STATUSES
 from tokportal_server.videos.errors import LastPublishedVideoError
@@ -20,11 +20,7 @@ def check_withdrawal(
         LastPublishedVideoError: it is the last published one of an unclaimed videos_only bundle.
     """
     if slot["status"] not in allowed_from:
-        raise SlotTransitionError(
-            f"Slot {slot['position']} is {slot['status']}; it can become {target} from"
-            f" {' or '.join(allowed_from)}.",
-            details={"current_status": slot["status"], "allowed_from": list(allowed_from)},
-        )
+        raise slot_transition_refused(slot, target, allowed_from=allowed_from)
     published = sum(1 for other in slots if other["status"] == "published")
     if (
         bundle["bundle_type"] == "videos_only"

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import msgspec
-
 from tokportal_server.bundles.touch import touch_bundle
 from tokportal_server.bundles.wire import AccountCorrectionsRequest
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_profile
 from tokportal_server.orders.claims import reckon_deadline
+from tokportal_server.orders.corrections import begin_round
 from tokportal_server.orders.door import move
 from tokportal_server.orders.errors import profile_status_refused
 from tokportal_server.orders.locks import lock_bundle, lock_profile
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import PROFILE
-
-ASK = """
-INSERT INTO corrections (workspace_id, id, bundle_id, slot_id, round, comment, fields, requested_at)
-SELECT $1, $2, $3, NULL, 1 + count(*), $4, $5, $6 FROM corrections
- WHERE workspace_id = $1 AND bundle_id = $3 AND slot_id IS NULL
-"""
 
 
 async def request_profile_corrections(
@@ -43,16 +36,7 @@ async def request_profile_corrections(
     profile = await lock_profile(tx, bundle)
     if profile["status"] != "in_review":
         raise profile_status_refused(profile, ["in_review"])
-    feedback = msgspec.structs.asdict(request.fields) if request.fields else {}
-    await tx.conn.execute(
-        ASK,
-        tx.workspace_id,
-        tx.new_id(),
-        bundle_id,
-        request.comment,
-        {field: text for field, text in feedback.items() if text},
-        tx.now,
-    )
+    await begin_round(tx, bundle_id, slot_id=None, comment=request.comment, fields=request.fields)
     await move(
         tx,
         PROFILE,

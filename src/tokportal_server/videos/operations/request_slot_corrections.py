@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import msgspec
-
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.announce import about_slot
 from tokportal_server.orders.claims import live_claim, reckon_deadline
+from tokportal_server.orders.corrections import begin_round
 from tokportal_server.orders.door import move
 from tokportal_server.orders.errors import slot_transition_refused
 from tokportal_server.orders.locks import Row, find_profile, lock_bundle, lock_slots
@@ -17,12 +16,6 @@ from tokportal_server.orders.rules import OrderRules
 from tokportal_server.orders.states import SLOT
 from tokportal_server.videos.queries import slot_at
 from tokportal_server.videos.requests import VideoCorrectionsRequest
-
-ASK = """
-INSERT INTO corrections (workspace_id, id, bundle_id, slot_id, round, comment, fields, requested_at)
-SELECT $1, $2, $3, $4, 1 + count(*), $5, $6, $7 FROM corrections
- WHERE workspace_id = $1 AND slot_id = $4
-"""
 
 
 async def request_slot_corrections(
@@ -48,16 +41,8 @@ async def request_slot_corrections(
     await live_claim(tx, bundle)
     if slot["status"] != "in_review":
         raise slot_transition_refused(slot, "pending_corrections")
-    feedback = msgspec.structs.asdict(request.fields) if request.fields else {}
-    await tx.conn.execute(
-        ASK,
-        tx.workspace_id,
-        tx.new_id(),
-        bundle_id,
-        slot["id"],
-        request.comment,
-        {field: text for field, text in feedback.items() if text},
-        tx.now,
+    await begin_round(
+        tx, bundle_id, slot_id=slot["id"], comment=request.comment, fields=request.fields
     )
     sent_back = await move(
         tx,
