@@ -43,13 +43,13 @@ import os
 os.write(1, b"brief %d started\n" % os.getpid())
 """
 SUPERVISE = """
-import sys
+import asyncio, sys
 import structlog
-from tokportal_server.lib.process import ChildSpec, run_children
+from tokportal_server.lib.process import ChildSpec, Supervisor
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 specs = [ChildSpec(f"child-{i}", [sys.executable, "-c", code])
          for i, code in enumerate(sys.argv[2:])]
-sys.exit(run_children(specs, grace=float(sys.argv[1])))
+sys.exit(asyncio.run(Supervisor(specs, grace=float(sys.argv[1])).run()))
 """
 # A parent that starts one child and then only waits; the child asks to die with it.
 PARENT = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, get_args
 
 import msgspec
@@ -22,7 +21,7 @@ from tokportal_server.bundles.wire import (
     ListBundlesQuery,
 )
 from tokportal_server.console import overview
-from tokportal_server.console.work import slot_details
+from tokportal_server.console.work import Act, slot_details
 from tokportal_server.credits.ledger import spendable
 from tokportal_server.http.validation import decode_body
 from tokportal_server.lib.errors import ApiError
@@ -45,7 +44,6 @@ from tokportal_server.videos.queries import list_slots
 from tokportal_server.videos.requests import VideoCorrectionFields, VideoCorrectionsRequest
 
 _STATUSES: Final[tuple[str, ...]] = get_args(BundleStatus)
-Act = Callable[[UnitOfWork, OrderRules], Awaitable[object]]
 
 
 async def show_overview(visit: Visit) -> Answer:

@@ -29,6 +29,8 @@ from tokportal_server.workbench.operations.report_download_issue import report_d
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
 from tokportal_server.workbench.operations.submit_slot import submit_slot
 
+# What a form does, in the transaction that it is given.
+Act = Callable[[UnitOfWork, OrderRules], Awaitable[object]]
 _SECRETS = ("password", "email", "email_password")
 # What a slot's media are; the rest of its content is told line by line.
 _MEDIA: Final = ("video_url", "carousel_images", "story_image_url")
@@ -215,7 +217,7 @@ async def show_credentials(visit: Visit) -> Answer:
 async def _act(
     visit: Visit,
     form: str,
-    act: Callable[[UnitOfWork, OrderRules], Awaitable[None]],
+    act: Act,
     *,
     done: str,
 ) -> Answer:

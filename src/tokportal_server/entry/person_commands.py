@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,11 +11,33 @@ from cyclopts import App, Parameter
 
 from tokportal_server.cli import administration, person_administration
 from tokportal_server.entry.installation import answer, settings, with_connection
+from tokportal_server.entry.operator_options import Flag
 from tokportal_server.lib.db import Connection
 
 person = App(name="person", help="Make, invite and let in people who sign in to the pages.")
 
-_Flag = Annotated[bool, Parameter(negative="")]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staff:
+    """What somebody is beside a customer.
+
+    Parameters
+    ----------
+    operator
+        Staff who run this installation.
+    manager_countries
+        Make them a manager in these countries.
+    manager_platforms
+        The platforms that they work on; all if not given.
+    """
+
+    operator: Flag = False
+    manager_countries: list[str] | None = None
+    manager_platforms: list[str] | None = None
+
+
+Staff = Annotated[_Staff, Parameter(name="*")]
+_NO_STAFF = _Staff()
 
 
 @person.command(name="create")
@@ -22,9 +45,7 @@ def create(
     email: str,
     name: str,
     *,
-    operator: _Flag = False,
-    manager_countries: list[str] | None = None,
-    manager_platforms: list[str] | None = None,
+    staff: Staff = _NO_STAFF,
 ) -> int:
     """Make a person; the password is read from standard input if one is piped in.
 
@@ -34,12 +55,6 @@ def create(
         Address to sign in with.
     name
         What people call them.
-    operator
-        Staff who run this installation.
-    manager_countries
-        Make them a manager in these countries.
-    manager_platforms
-        The platforms that they work on; all if not given.
     """
     password = None if sys.stdin.isatty() else sys.stdin.readline().strip() or None
 
@@ -49,9 +64,9 @@ def create(
             email=email,
             name=name,
             password=password,
-            operator=operator,
-            countries=manager_countries or [],
-            platforms=manager_platforms or [],
+            operator=staff.operator,
+            countries=staff.manager_countries or [],
+            platforms=staff.manager_platforms or [],
         )
         answer(made)
         return 0
@@ -64,9 +79,7 @@ def invite(
     email: str,
     name: str,
     *,
-    operator: _Flag = False,
-    manager_countries: list[str] | None = None,
-    manager_platforms: list[str] | None = None,
+    staff: Staff = _NO_STAFF,
     workspace: UUID | None = None,
     role: Literal["owner", "member", "viewer"] = "member",
 ) -> int:
@@ -80,12 +93,6 @@ def invite(
         Address to sign in with.
     name
         What people call them.
-    operator
-        Staff who run this installation.
-    manager_countries
-        Make them a manager in these countries.
-    manager_platforms
-        The platforms that they work on; all if not given.
     workspace
         Make them a customer of this workspace.
     role
@@ -100,9 +107,9 @@ def invite(
                 email=email,
                 name=name,
                 password=None,
-                operator=operator,
-                countries=manager_countries or [],
-                platforms=manager_platforms or [],
+                operator=staff.operator,
+                countries=staff.manager_countries or [],
+                platforms=staff.manager_platforms or [],
             )
             if workspace is not None:
                 await person_administration.join_workspace(conn, made, workspace, role)

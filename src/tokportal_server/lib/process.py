@@ -135,8 +135,3 @@ class Supervisor:
         for process in self._running.values():
             if process.returncode is None:
                 process.send_signal(number)
-
-
-def run_children(specs: Sequence[ChildSpec], *, grace: float = 30.0) -> int:
-    """Supervise children from synchronous code; the exit code of ``Supervisor.run``."""
-    return asyncio.run(Supervisor(specs, grace=grace).run())
