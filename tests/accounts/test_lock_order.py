@@ -10,10 +10,9 @@ import pytest
 from tests.accounts.revealing import PROFILE_CHANGE, code_entered, fee_set, more_videos, owned
 from tests.cast import World
 from tests.client import Client
-from tests.orders.lock_probe import LockProbe
+from tests.orders.lock_probe import LockProbe, watching
 from tests.orders.walk import working
 from tokportal_server.accounts.operations.consent import record_consent, revoke_consent
-from tokportal_server.lib import db
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
@@ -31,15 +30,7 @@ AGREED = {"acknowledge_support_forfeit": True, "policy_version": "acknowledge-3"
 @pytest.fixture(autouse=True)
 def probe(monkeypatch: pytest.MonkeyPatch) -> LockProbe:
     """Watch every connection that is opened from now on, the server's own among them."""
-    watching = LockProbe()
-    prepare = db.prepare_connection
-
-    async def prepare_and_watch(connection: Connection) -> None:
-        await prepare(connection)
-        watching.watch(connection)
-
-    monkeypatch.setattr(db, "prepare_connection", prepare_and_watch)
-    return watching
+    return watching(monkeypatch)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.bundles.stages import configured, in_review, reverse_charges, wrong_b
 from tests.bundles.traces import events, everything, journal
 from tests.cast import CREDITS, World
 from tests.client import Client
-from tests.orders.walk import PROFILE, claimed, ordered, published, working
+from tests.orders.walk import PROFILE, claimed, ordered, published, released, working
 from tokportal_server.bundles.errors import BundleAcceptedError
 from tokportal_server.bundles.operations.cancel_own_bundle import cancel_own_bundle
 from tokportal_server.lib.actor import Actor
@@ -19,8 +19,6 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.cancellation import Cancelled
 from tokportal_server.orders.errors import BundleNotFoundError, BundleStatusError
-from tokportal_server.orders.rules import OrderRules
-from tokportal_server.workbench.operations.release_claim import release_claim
 
 PRIORITY = "UPDATE bundles SET status = 'published_priority' WHERE id = $1"
 END = "UPDATE bundles SET status = $2 WHERE id = $1"
@@ -30,18 +28,6 @@ async def cancel(conn: Connection, world: World, bundle_id: str) -> Cancelled:
     async with working(conn, world) as tx:
         actor = Actor("customer", world.alice)
         return await cancel_own_bundle(tx=tx, actor=actor, bundle_id=UUID(bundle_id))
-
-
-async def released(conn: Connection, world: World, ports: Ports, bundle_id: str) -> None:
-    """Have Mona give a bundle back."""
-    async with working(conn, world) as tx:
-        await release_claim(
-            tx=tx,
-            actor=world.as_mona,
-            bundle_id=UUID(bundle_id),
-            reason="Ill",
-            rules=OrderRules.of(ports.settings),
-        )
 
 
 async def test_everything_that_was_paid_comes_back(

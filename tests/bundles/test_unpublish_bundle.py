@@ -20,6 +20,7 @@ from tests.orders.walk import (
     posted,
     published,
     published_with_videos,
+    released,
     workable,
     working,
 )
@@ -29,7 +30,6 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.videos.operations.publish_slot import publish_ready_slot
 from tokportal_server.workbench.deadlines import find_due, settle
-from tokportal_server.workbench.operations.release_claim import release_claim
 
 DRY = {"X-TokPortal-Dry-Run": "true"}
 END = "UPDATE bundles SET status = $2 WHERE id = $1"
@@ -39,18 +39,6 @@ TIMES = "SELECT published_at, priority_at FROM bundles WHERE id = $1"
 
 async def unpublish(client: Client, bundle_id: str, **more: Any) -> Reply:
     return await client.post(f"/bundles/{bundle_id}/unpublish", **more)
-
-
-async def released(conn: Connection, world: World, ports: Ports, bundle_id: str) -> None:
-    """Have Mona give a bundle back."""
-    async with working(conn, world) as tx:
-        await release_claim(
-            tx=tx,
-            actor=world.as_mona,
-            bundle_id=UUID(bundle_id),
-            reason="Ill",
-            rules=OrderRules.of(ports.settings),
-        )
 
 
 async def test_profile_and_slots_are_configured_again_with_all_that_they_hold(

@@ -11,8 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from asyncpg.connection import LoggedQuery
 
+from tokportal_server.lib import db
 from tokportal_server.lib.db import Connection
 
 RANKS = {
@@ -102,3 +104,16 @@ class LockProbe:
             for statements in self.transactions
             for fault in out_of_order(statements)
         }
+
+
+def watching(monkeypatch: pytest.MonkeyPatch) -> LockProbe:
+    """Watch every connection that is opened from now on, a server's own among them."""
+    probe = LockProbe()
+    prepare = db.prepare_connection
+
+    async def prepare_and_watch(connection: Connection) -> None:
+        await prepare(connection)
+        probe.watch(connection)
+
+    monkeypatch.setattr(db, "prepare_connection", prepare_and_watch)
+    return probe

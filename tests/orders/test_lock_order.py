@@ -18,7 +18,7 @@ from tests.comments.steps import (
     submitted,
     task,
 )
-from tests.orders.lock_probe import LockProbe, locked_by, out_of_order
+from tests.orders.lock_probe import LockProbe, locked_by, out_of_order, watching
 from tests.orders.walk import (
     PROFILE,
     claimed,
@@ -35,7 +35,6 @@ from tests.orders.walk import (
 )
 from tokportal_server.bundles.operations.cancel_own_bundle import cancel_own_bundle
 from tokportal_server.comments.verification import FoundComment
-from tokportal_server.lib import db
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
@@ -54,15 +53,7 @@ KEYED = {"Idempotency-Key": "once"}
 @pytest.fixture(autouse=True)
 def probe(monkeypatch: pytest.MonkeyPatch) -> LockProbe:
     """Watch every connection that is opened from now on, the server's own among them."""
-    probe = LockProbe()
-    prepare = db.prepare_connection
-
-    async def prepare_and_watch(connection: Connection) -> None:
-        await prepare(connection)
-        probe.watch(connection)
-
-    monkeypatch.setattr(db, "prepare_connection", prepare_and_watch)
-    return probe
+    return watching(monkeypatch)
 
 
 async def test_every_step_of_an_order_keeps_the_order_of_locks(
@@ -72,7 +63,7 @@ async def test_every_step_of_an_order_keeps_the_order_of_locks(
     rules = OrderRules.of(ports.settings)
     bundle_id = await workable(alice, conn, world, ports, videos=3, auto_finalize_videos=False)
     await posted(conn, world, ports, bundle_id, 1)
-    await sent_back(conn, world, bundle_id, 1)
+    await sent_back(conn, world, ports, bundle_id, 1)
     await posted(conn, world, ports, bundle_id, 1)
     await alice.post(f"/bundles/{bundle_id}/videos/1/finalize", headers=KEYED)
     async with working(conn, world) as tx:

@@ -11,17 +11,16 @@ from uuid import UUID, uuid4
 from tests.cast import World
 from tests.client import Client
 from tokportal_server.accounts.wire import Credentials
-from tokportal_server.lib.actor import SYSTEM
+from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
-from tokportal_server.orders.announce import about_slot
-from tokportal_server.orders.door import move
-from tokportal_server.orders.locks import lock_bundle, lock_slot
 from tokportal_server.orders.rules import OrderRules
-from tokportal_server.orders.states import SLOT
+from tokportal_server.videos.operations.request_slot_corrections import request_slot_corrections
+from tokportal_server.videos.requests import VideoCorrectionsRequest
 from tokportal_server.workbench.operations.claim_bundle import claim_bundle
+from tokportal_server.workbench.operations.release_claim import release_claim
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
 from tokportal_server.workbench.operations.submit_slot import submit_slot
 
@@ -98,10 +97,6 @@ INSERT INTO uploads (workspace_id, id, bundle_id, purpose, filename, storage_key
 VALUES ($1, $2, $3, $4, 'a', $5, $6, 1, 2, 2, '', now())
 """
 POST = "https://www.tiktok.com/@acme.daily/video/7300000000000000000"
-ASK_CORRECTIONS = """
-INSERT INTO corrections (workspace_id, bundle_id, slot_id, round, comment, requested_at)
-VALUES ($1, $2, $3, 1, 'Louder.', $4)
-"""
 
 
 async def uploaded(
@@ -168,20 +163,30 @@ async def posted(
         )
 
 
-async def sent_back(conn: Connection, world: World, bundle_id: str, position: int = 1) -> None:
-    """Have the customer ask for corrections of a slot in review, five days after today."""
+async def released(conn: Connection, world: World, ports: Ports, bundle_id: str) -> None:
+    """Have Mona give a bundle back."""
+    async with working(conn, world) as tx:
+        await release_claim(
+            tx=tx,
+            actor=world.as_mona,
+            bundle_id=UUID(bundle_id),
+            reason="Ill",
+            rules=OrderRules.of(ports.settings),
+        )
+
+
+async def sent_back(
+    conn: Connection, world: World, ports: Ports, bundle_id: str, position: int = 1
+) -> None:
+    """Have Alice ask for corrections of a slot in review, five days after today."""
     async with working(conn, world, days=5) as tx:
-        bundle = await lock_bundle(tx, UUID(bundle_id))
-        slot = await lock_slot(tx, bundle, position)
-        await tx.conn.execute(ASK_CORRECTIONS, world.acme, bundle["id"], slot["id"], tx.now)
-        await move(
-            tx,
-            SLOT,
-            slot,
-            "pending_corrections",
-            actor=SYSTEM,
-            data=about_slot(bundle, slot),
-            review_deadline_at=None,
+        await request_slot_corrections(
+            tx=tx,
+            actor=Actor("customer", world.alice),
+            bundle_id=UUID(bundle_id),
+            position=position,
+            request=VideoCorrectionsRequest(comment="Louder."),
+            rules=OrderRules.of(ports.settings),
         )
 
 

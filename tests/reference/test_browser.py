@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.chromium import FLAGS, chromium_path
 from tests.client import Client
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.reference.export import export_site
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _FLAGS = (
     "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *FLAGS,
     "--hide-scrollbars",
     # Frames of files may be measured by the page that holds them.
     "--allow-file-access-from-files",
@@ -69,13 +62,11 @@ addEventListener("load", () => {
 </script>
 """
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
-
 
 async def dom(url: str, profile: Path) -> str:
     """Open a page; give what it has become when its scripts are done."""
     process = await asyncio.create_subprocess_exec(
-        str(CHROMIUM),
+        chromium_path(),
         *_FLAGS,
         f"--user-data-dir={profile}",
         url,

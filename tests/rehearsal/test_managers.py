@@ -85,7 +85,7 @@ async def test_slot_corrections_are_handed_in_again(
     await alice.post(f"/bundles/{bundle_id}/account/finalize")
     await conn.execute("UPDATE workspaces SET clock_offset = '5 days' WHERE rehearsal")
     await rounds(ports)
-    await sent_back(conn, world, bundle_id)
+    await sent_back(conn, world, ports, bundle_id)
     assert await rounds(ports) == [1, 0]
     slot = (await alice.get(f"/bundles/{bundle_id}/videos/1")).data
     assert slot["status"] == "in_review"

@@ -259,7 +259,7 @@ async def test_in_corrections_the_slot_keeps_its_status_date_and_edit_slot(
     )
     await conn.execute("UPDATE slots SET uses_edit_slot = true, content = content || $1", EDITED)
     await posted(conn, world, ports, bundle_id)
-    await sent_back(conn, world, bundle_id)
+    await sent_back(conn, world, ports, bundle_id)
     # The date was right when it was planned; by now it may lie behind.
     await conn.execute(
         "UPDATE slots SET target_start = current_date - 3, target_end = current_date - 2"

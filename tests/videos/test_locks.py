@@ -6,10 +6,9 @@ import pytest
 
 from tests.cast import World
 from tests.client import Client
-from tests.orders.lock_probe import LockProbe
+from tests.orders.lock_probe import LockProbe, watching
 from tests.orders.walk import in_days, posted, published_with_videos, uploaded, video, workable
 from tests.videos.steps import HEAD, imported, reported
-from tokportal_server.lib import db
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 
@@ -19,15 +18,7 @@ KEYED = {"Idempotency-Key": "once"}
 @pytest.fixture(autouse=True)
 def probe(monkeypatch: pytest.MonkeyPatch) -> LockProbe:
     """Watch every connection that is opened from now on, the server's own among them."""
-    probe = LockProbe()
-    prepare = db.prepare_connection
-
-    async def prepare_and_watch(connection: Connection) -> None:
-        await prepare(connection)
-        probe.watch(connection)
-
-    monkeypatch.setattr(db, "prepare_connection", prepare_and_watch)
-    return probe
+    return watching(monkeypatch)
 
 
 async def test_many_slots_are_linked_before_the_first_is_paid(

@@ -121,7 +121,7 @@ async def corrections(on: Stage) -> None:
     await on.alice.post(f"/bundles/{bundle}/account/corrections", {"comment": "Misspelt."})
     other = await on.workable(videos=1, auto_finalize_videos=False)
     await posted(*on.parts, other)
-    await sent_back(on.conn, on.world, other)
+    await sent_back(*on.parts, other)
 
 
 async def slots_taken_back(on: Stage) -> None:

@@ -227,7 +227,7 @@ async def test_whoever_takes_over_corrections_gets_the_whole_time_for_them(
     bundle_id = await workable(alice, conn, world, ports, videos=1, auto_finalize_videos=False)
     mona.hours = 24 * 5
     await mona.post(bundle_id)
-    await sent_back(conn, world, bundle_id)
+    await sent_back(conn, world, ports, bundle_id)
     await mona.release(bundle_id)
     nora.hours = 24 * 30
     await nora.claim(bundle_id)

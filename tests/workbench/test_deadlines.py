@@ -163,7 +163,7 @@ async def test_slot_corrections_have_48_hours_and_a_takeover_is_not_late_at_once
 ) -> None:
     bundle_id = await workable(alice, conn, world, ports, videos=1, auto_finalize_videos=False)
     await posted(conn, world, ports, bundle_id)
-    await sent_back(conn, world, bundle_id)
+    await sent_back(conn, world, ports, bundle_id)
     # Nothing moves the deadline but the claim: reckoned anew by any step of the order.
     await mona.report(bundle_id)
     mona.hours = 24 * 6

@@ -33,7 +33,7 @@ async def test_reporting_gains_no_time_for_corrections(
 ) -> None:
     bundle_id = await workable(alice, conn, world, ports, videos=2, auto_finalize_videos=False)
     await posted(conn, world, ports, bundle_id, 1)
-    await sent_back(conn, world, bundle_id, 1)
+    await sent_back(conn, world, ports, bundle_id, 1)
     asked = await conn.fetchval("SELECT requested_at FROM corrections")
     mona.hours = 24 * 6
     await mona.report(bundle_id, 1)

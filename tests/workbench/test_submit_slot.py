@@ -67,7 +67,7 @@ async def test_a_resubmission_settles_the_corrections_and_starts_72_new_hours(
     bundle_id = await workable(alice, conn, world, ports, videos=1, auto_finalize_videos=False)
     mona.hours = 24 * 5
     await mona.post(bundle_id)
-    await sent_back(conn, world, bundle_id)
+    await sent_back(conn, world, ports, bundle_id)
     mona.hours = 24 * 6
     await mona.post(bundle_id, url=POST[:-1] + "1")
     slot = (await alice.get(f"/bundles/{bundle_id}/videos/1")).data
