@@ -104,6 +104,10 @@ class request_context:  # noqa: N801 - read as a verb: with request_context(...)
         structlog.contextvars.reset_contextvars(**self._tokens)
 
 
+def _timestamp() -> str:
+    return f"{datetime.now(UTC).isoformat('T', 'microseconds')[:26]}Z"
+
+
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     """What is logged of each request; whoever fills it has redacted what came from outside."""
 
@@ -116,23 +120,18 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     event: str = "request"
     level: str = "info"
     logger: str = "tokportal_server.http"
-    timestamp: str = ""
+    timestamp: str = msgspec.field(default_factory=_timestamp)
 
 
 def log_request(line: RequestLine) -> None:
     """Log a request. The JSON form goes straight to the stream, as every request pays for it."""
     if _form == "json":
         if _level <= logging.INFO:
-            stamped = msgspec.structs.replace(line, timestamp=_timestamp())
-            sys.stderr.write(msgspec.json.encode(stamped).decode() + "\n")
+            sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
         return
     facts = msgspec.structs.asdict(line)
     words = {name: facts[name] for name in ("operation", "method", "path", "status", "ms")}
     logger(line.logger).info(line.event, **words)
-
-
-def _timestamp() -> str:
-    return f"{datetime.now(UTC).isoformat('T', 'microseconds')[:26]}Z"
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from tokportal_server.lib.db import Connection
-from tokportal_server.webhooks.record import Result
+from tokportal_server.webhooks.record import Result, columns
 from tokportal_server.webhooks.schedule import BREAKER_FAILURES, IN_FLIGHT_CAP, MAX_ATTEMPTS
 from tokportal_server.webhooks.sending import Claimed
 
@@ -50,7 +50,7 @@ async def claim(
         MAX_ATTEMPTS,
         BREAKER_FAILURES,
         IN_FLIGHT_CAP,
-        *(list(zip(*map(_success, succeeded), strict=True)) or [()] * _SUCCESS_COLUMNS),
+        *columns(_SUCCESS_COLUMNS, map(_success, succeeded)),
     )
     # The columns are in the order of the fields, with the secret behind them.
     return [(Claimed(*values), sealed) for *values, sealed in rows]

@@ -167,9 +167,9 @@ async def _write(
     failing = [health for health in touched if health.warns()]
     await conn.execute(
         WRITE_BATCH,
-        *_columns(10, map(_finished, decisions)),
-        *_columns(8, (_next(d) for d in decisions if d.next_attempt_at is not None)),
-        *_columns(7, map(_stored, touched)),
+        *columns(10, map(_finished, decisions)),
+        *columns(8, (_next(d) for d in decisions if d.next_attempt_at is not None)),
+        *columns(7, map(_stored, touched)),
     )
     for health in failing:
         await warn_of_failing(conn, health)
@@ -178,7 +178,8 @@ async def _write(
             await _switch_off(conn, health)
 
 
-def _columns(width: int, rows: Iterable[tuple[Any, ...]]) -> list[Sequence[Any]]:
+def columns(width: int, rows: Iterable[tuple[Any, ...]]) -> list[Sequence[Any]]:
+    """Turn rows into as many columns, which are empty if there are no rows: for ``unnest``."""
     return list(zip(*rows, strict=True)) or [()] * width
 
 

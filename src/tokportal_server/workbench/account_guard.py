@@ -25,7 +25,7 @@ async def lock_managed_account(tx: UnitOfWork, actor: Actor, account_id: UUID) -
         NotAccountsManagerError: another manager does, or nobody.
     """
     account = await lock_account(tx, account_id)
-    if account["manager_id"] is None or account["manager_id"] != actor.id:
+    if not _looks_after(actor, account):
         raise _not_yours(account)
     return account
 
@@ -38,7 +38,7 @@ async def lock_worked_account(tx: UnitOfWork, actor: Actor, account_id: UUID) ->
         NotAccountsManagerError: they hold none.
     """
     account = await lock_account(tx, account_id)
-    if not await tx.conn.fetchval(HOLDS_CLAIM, tx.workspace_id, account_id, actor.id):
+    if not await _holds_claim(tx, actor, account):
         raise _not_yours(account)
     return account
 
@@ -51,9 +51,18 @@ async def lock_own_account(tx: UnitOfWork, actor: Actor, account_id: UUID) -> Ro
         NotAccountsManagerError: neither is so.
     """
     account = await lock_account(tx, account_id)
-    if account["manager_id"] is not None and account["manager_id"] == actor.id:
-        return account
-    return await lock_worked_account(tx, actor, account_id)
+    if not _looks_after(actor, account) and not await _holds_claim(tx, actor, account):
+        raise _not_yours(account)
+    return account
+
+
+def _looks_after(actor: Actor, account: Row) -> bool:
+    return account["manager_id"] is not None and account["manager_id"] == actor.id
+
+
+async def _holds_claim(tx: UnitOfWork, actor: Actor, account: Row) -> bool:
+    claim = await tx.conn.fetchval(HOLDS_CLAIM, tx.workspace_id, account["id"], actor.id)
+    return claim is not None
 
 
 def _not_yours(account: Row) -> NotAccountsManagerError:
