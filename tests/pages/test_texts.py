@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tokportal_server.accounts.wire import Credentials
 from tokportal_server.bundles.wire import CorrectionFields
+from tokportal_server.pages.navigation import ADMIN, CONSOLE, DESK
 from tokportal_server.pages.rendering import FOLDERS
-from tokportal_server.pages.texts import TEXTS
+from tokportal_server.pages.texts import TABLES, TEXTS
 from tokportal_server.videos.requests import VideoCorrectionFields
 from tokportal_server.videos.wire import SlotContent
 from tokportal_server.workbench.machines import MACHINES
@@ -34,9 +35,13 @@ def sources() -> str:
     """Give every template and every module of the pages, in one text."""
     templates = [path for folder in FOLDERS for path in folder.glob("*.html")]
     modules = [path for folder in FOLDERS for path in folder.parent.glob("*.py")]
-    files = [path for path in (*templates, *modules) if path.name != "texts.py"]
-    assert len(files) > 20
-    return "\n".join(Path(path).read_text() for path in files)
+    assert len(templates) > 10
+    assert len(modules) > 10
+    return "\n".join(Path(path).read_text() for path in (*templates, *modules))
+
+
+def test_a_text_is_in_one_table_only() -> None:
+    assert sum(len(table) for table in TABLES) == len(TEXTS)
 
 
 def test_every_text_that_a_page_asks_for_is_there() -> None:
@@ -49,6 +54,7 @@ def test_no_text_is_left_over() -> None:
     asked = set(_CHOSEN.findall(sources())) | {
         key for pair in _USED.findall(sources()) for key in pair
     }
+    asked |= {f"nav.{one.here}" for one in (*DESK, *CONSOLE, *ADMIN)}
     left = {key for key in TEXTS if key not in asked and key.partition(".")[0] not in _BY_WORD}
     assert left == set()
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tokportal_server import __version__
+from tokportal_server.pages import navigation
 from tokportal_server.pages.texts import text, text_or
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -27,7 +28,7 @@ def make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"t": text, "version": __version__}
+    environment.globals |= {"t": text, "version": __version__, "navigation": navigation}
     environment.filters |= {
         "moment": moment,
         "day": day,

@@ -40,7 +40,7 @@ _HEADERS: Final = {
     # Everything that a page loads is a file of ours; nothing is inline, nothing is elsewhere.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     # With "no-referrer" browsers would hide from us where a form comes from.
     "Referrer-Policy": "same-origin",

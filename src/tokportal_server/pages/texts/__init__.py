@@ -1,0 +1,29 @@
+"""Every text of the pages, by key: a translation is another such table.
+
+``{name}`` marks what is filled in. Messages of refusals are the operations' own. One module holds
+the texts of one kind of page; a key is in one of them only, which a test holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tokportal_server.pages.texts import common, console, desk, names
+
+TABLES: Final = (common.TEXTS, names.TEXTS, desk.TEXTS, console.TEXTS)
+TEXTS: Final[Mapping[str, str]] = {key: told for table in TABLES for key, told in table.items()}
+
+
+def text(key: str, **values: object) -> str:
+    """Give a text, filled in.
+
+    Raises:
+        KeyError: there is no such text, or a value that it needs is missing.
+    """
+    return TEXTS[key].format(**values)
+
+
+def text_or(key: str, otherwise: str) -> str:
+    """Give the name of something from the data, or the word itself if it has none here."""
+    return TEXTS.get(key, otherwise)
