@@ -13,6 +13,7 @@ from tokportal_server.cli.doctor import CHECKS, examine
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.webhooks.dispatch import Dispatcher
 from tokportal_server.workbench.machines import MACHINES
 
 REFUND_MORE = """
@@ -90,6 +91,12 @@ DAMAGE = {
         "UPDATE event_sequences SET last = last + 1",
         "DELETE FROM event_sequences",
     ],
+    "delivery totals": [
+        "DELETE FROM webhook_deliveries",
+        "UPDATE webhook_deliveries SET status = 'succeeded'",
+        "UPDATE webhook_tallies SET n = n + 1",
+        "DELETE FROM webhook_tallies",
+    ],
     "journal of bundles": [
         "UPDATE bundles SET status = 'completed'",
         "DELETE FROM journal WHERE kind = 'bundle' AND to_status = 'published'",
@@ -117,7 +124,12 @@ DAMAGE = {
 
 @pytest.fixture
 async def order(alice: Client, world: World, conn: Connection, ports: Ports) -> str:
-    """An order at work: two slots, one with an option; a comment and an edit to be made."""
+    """An order at work: two slots, one with an option; a comment and an edit to be made.
+
+    Somebody wants to know of its publication.
+    """
+    endpoint = {"url": "http://127.0.0.1:9/", "events": ["bundle.published"]}
+    assert (await alice.post("/webhooks", endpoint)).status == 201
     bundle_id = await published(alice)
     assert (await alice.put(f"/bundles/{bundle_id}/videos/1", PAID_EXTRA)).status == 200
     await claimed(conn, world, ports, bundle_id)
@@ -125,6 +137,8 @@ async def order(alice: Client, world: World, conn: Connection, ports: Ports) -> 
     await commented(alice, account_id)
     edit = {"requested_username": "acme.weekly", "requested_visible_name": "Acme"}
     assert (await alice.post(f"/accounts/{account_id}/edit-request", edit)).status == 201
+    while await Dispatcher(ports).run_once():
+        pass
     return bundle_id
 
 

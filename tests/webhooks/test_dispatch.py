@@ -46,6 +46,15 @@ async def test_keeps_no_bytes_of_events_that_nobody_subscribed_to(rig: Rig) -> N
     assert await rig.rows("SELECT * FROM events WHERE dispatched_at IS NULL") == []
 
 
+async def test_tells_an_endpoint_of_nothing_that_was_before_it(rig: Rig) -> None:
+    await rig.commit(2)
+    await rig.endpoint(URL.format(1))
+    await rig.emit()
+    events = await rig.rows("SELECT id FROM events ORDER BY sequence")
+    [delivery] = await rig.deliveries()
+    assert [event["id"] for event in events].index(delivery["event_id"]) == 2
+
+
 async def test_records_events_of_a_disabled_endpoint_as_skipped(rig: Rig) -> None:
     await rig.endpoint(URL.format(1), enabled=False)
     await rig.emit()

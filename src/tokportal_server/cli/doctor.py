@@ -195,6 +195,17 @@ SELECT e.workspace_id, count(*) AS events, max(e.sequence) AS highest, s.last FR
 HAVING max(e.sequence) IS DISTINCT FROM s.last OR max(e.sequence) - min(e.sequence) + 1 <> count(*)
 """
 
+# Totals of attempts of which there are none count for nothing on both sides.
+DELIVERY_TOTALS = """
+SELECT workspace_id, endpoint_id, event_type, status, d.n AS attempts, t.n AS counted
+  FROM (SELECT workspace_id, endpoint_id, event_type, status, count(*) AS n
+          FROM webhook_deliveries GROUP BY 1, 2, 3, 4) d
+  FULL JOIN (SELECT workspace_id, endpoint_id, event_type, status, sum(n) AS n
+               FROM webhook_tallies GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0) t
+ USING (workspace_id, endpoint_id, event_type, status)
+ WHERE d.n IS DISTINCT FROM t.n
+"""
+
 
 def _journal(machine: Machine) -> Check:
     """Compare a machine's rows with the last entry of the journal, and the entries' chain."""
@@ -254,6 +265,7 @@ CHECKS = (
     Check("ended bundles", "what has ended holds no claim, deadline or open part", ENDED),
     Check("slots", "a bundle has as many slots as were ordered", SLOT_COUNT),
     Check("event sequence", "events are numbered without a gap", EVENT_SEQUENCE),
+    Check("delivery totals", "every total of attempts is what the log holds", DELIVERY_TOTALS),
     *(_journal(machine) for machine in MACHINES),
     *(_counter(machine) for machine in MACHINES),
 )

@@ -34,8 +34,10 @@ SELECT workspace_id, sequence, recorded_at, id, type, data, created_at
 SUBSCRIPTIONS = """
 SELECT n.ordinality - 1 AS event, e.workspace_id, e.id, e.url, e.enabled,
        now() + w.clock_offset AS now, f.fault IS NOT NULL AND e.enabled AS faulty
-  FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS n(workspace_id, type)
+  FROM unnest($1::uuid[], $2::text[], $4::bigint[])
+       WITH ORDINALITY AS n(workspace_id, type, sequence)
   JOIN webhook_endpoints e ON e.workspace_id = n.workspace_id AND e.events @> ARRAY[n.type]
+   AND e.after_sequence < n.sequence
   JOIN workspaces w ON w.id = e.workspace_id
   LEFT JOIN webhook_faults f ON f.workspace_id = e.workspace_id AND f.endpoint_id = e.id
  WHERE n.type <> $3
@@ -94,7 +96,8 @@ class Dispatcher:
 
 
 async def _fan_out(conn: Connection, events: Sequence[asyncpg.Record]) -> None:
-    found = await conn.fetch(SUBSCRIPTIONS, *_columns(events, "workspace_id", "type"), TEST_EVENT)
+    workspaces, types, sequences = _columns(events, "workspace_id", "type", "sequence")
+    found = await conn.fetch(SUBSCRIPTIONS, workspaces, types, TEST_EVENT, sequences)
     if not found:
         return
     told = [events[index] for index in dict.fromkeys(row["event"] for row in found)]

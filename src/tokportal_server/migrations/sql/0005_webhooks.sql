@@ -19,6 +19,8 @@ CREATE TABLE webhook_endpoints (
     -- When the owners were told of this run of failures, before it ends the endpoint.
     warned_at timestamptz,
     last_delivery_at timestamptz,
+    -- The last event there was when the endpoint was made: it is told of those that follow.
+    after_sequence bigint NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     ordinal bigint GENERATED ALWAYS AS IDENTITY,

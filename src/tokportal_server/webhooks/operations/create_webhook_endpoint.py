@@ -19,10 +19,12 @@ from tokportal_server.webhooks.queries import endpoint_from
 from tokportal_server.webhooks.sealing import seal_secret
 from tokportal_server.webhooks.wire import CreatedWebhookEndpoint
 
+# Whatever is being committed now gets a higher number than the last that is to be seen.
 INSERT_ENDPOINT = """
 INSERT INTO webhook_endpoints (workspace_id, id, url, events, description, enabled, secret_sealed,
-                               created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+                               created_at, updated_at, after_sequence)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8,
+        COALESCE((SELECT last FROM event_sequences WHERE workspace_id = $1), 0))
 ON CONFLICT (workspace_id, url) DO NOTHING
 RETURNING *
 """
