@@ -15,24 +15,22 @@ Run it with nothing else going on: ``python bench/deliveries.py``; ``--quick`` t
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Final, cast
+from typing import Final
 from uuid import UUID, uuid4
 
 import aiohttp
 import psutil
 import uvloop
-from harness.stage import Tenant, free_port, postgres, settle_in
+from harness.receiver import arrivals, receiver
+from harness.stage import Tenant, postgres, settle_in
 
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib.actor import SYSTEM
@@ -88,77 +86,6 @@ SELECT $1, $2, 'evt_' || md5(n::text), CASE WHEN n % 500 = 0 THEN 'report.create
 """
 
 
-# The receiver: a process that answers 200 and remembers when each event's first byte came.
-
-
-class Receiver(asyncio.Protocol):
-    """One connection; ``arrivals`` is shared by all."""
-
-    arrivals: dict[str, float]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to listen."""
-        # uvloop's transport is none of asyncio's classes.
-        self._transport = cast("asyncio.Transport", transport)
-        self._buffer = bytearray()
-        self._began = 0.0
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each request when it is whole."""
-        if not self._buffer:
-            self._began = time.time()
-        self._buffer += data
-        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
-            head = self._buffer[:end].decode("latin-1").lower()
-            fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
-            whole = end + 4 + int(fields.get("content-length", 0))
-            if len(self._buffer) < whole:
-                return
-            del self._buffer[:whole]
-            self._answer(fields.get(ID_HEADER.lower()))
-
-    def _answer(self, event_id: str | None) -> None:
-        body = b""
-        if event_id is None:
-            body = json.dumps(self.arrivals).encode()
-            self.arrivals.clear()
-        else:
-            self.arrivals.setdefault(event_id, self._began)
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
-        self._transport.write(head.encode() + body)
-
-
-async def receive(port: int) -> None:
-    """Listen until the process is ended."""
-    Receiver.arrivals = {}
-    server = await asyncio.get_running_loop().create_server(Receiver, "127.0.0.1", port)
-    await server.serve_forever()
-
-
-@contextmanager
-def receiver() -> Iterator[str]:
-    """Run the receiver; give its address."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, __file__, "receive", str(port)])  # noqa: S603
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-async def arrivals(address: str) -> dict[str, float]:
-    """Ask the receiver when what came, and let it forget."""
-    async with aiohttp.ClientSession() as session, session.get(address) as answer:
-        times: dict[str, float] = json.loads(await answer.read())
-        return times
-
-
 # The worker's side.
 
 
@@ -197,7 +124,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(home: Path, dsn: str, address: str) -> AsyncIterator[Scene]:
+async def scene(
+    home: Path, dsn: str, address: str, endpoints: int = ENDPOINTS
+) -> AsyncIterator[Scene]:
     """Connect as a worker does, and make the endpoints."""
     settings = Settings(
         home=home,
@@ -209,7 +138,7 @@ async def scene(home: Path, dsn: str, address: str) -> AsyncIterator[Scene]:
         secrets = {}
         async with ports.database.connection() as conn:
             tenant = await settle_in(conn, "bench")
-            for number in range(ENDPOINTS):
+            for number in range(endpoints):
                 async with unit_of_work(conn, tenant.workspace, now=real_now()) as tx:
                     made = await create_webhook_endpoint(
                         tx=tx,
@@ -284,7 +213,7 @@ async def throughput(stage: Scene) -> tuple[bool, float]:
     print(
         f"throughput: {median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f}),"
         f" {median(rates):.0f} deliveries/s with {ENDPOINTS * IN_FLIGHT_CAP} in flight;"
-        f" limit {RATIO_LIMIT}: {_word(kept)}"
+        f" limit {RATIO_LIMIT}: {word(kept)}"
     )
     return kept, median(rates)
 
@@ -292,13 +221,15 @@ async def throughput(stage: Scene) -> tuple[bool, float]:
 # 3. Latency.
 
 
-async def latency(stage: Scene, rate: float) -> bool:
-    """Commit events at half the rate while the worker's loops run; tell of the 99th percentile."""
+async def waits_of(stage: Scene, pause: float) -> list[float]:
+    """Commit an event every ``pause`` seconds while the worker's loops run.
+
+    Gives the milliseconds from each commit to the first byte at the receiver.
+    """
     await arrivals(stage.address)
     stop = asyncio.Event()
     loops = asyncio.create_task(run_loops([Dispatcher(stage.ports), Deliverer(stage.ports)], stop))
     committed: dict[str, float] = {}
-    pause = ENDPOINTS / (rate / 2)
     began = time.perf_counter()
     for number in range(int(LATENCY_SECONDS / pause)):
         await asyncio.sleep(max(0.0, began + number * pause - time.perf_counter()))
@@ -307,15 +238,20 @@ async def latency(stage: Scene, rate: float) -> bool:
     await asyncio.sleep(1)
     stop.set()
     await loops
-    await stage.drain()
     came = await arrivals(stage.address)
-    waits = [1000 * (came[event_id] - at) for event_id, at in committed.items()]
+    return [1000 * (came[event_id] - at) for event_id, at in committed.items()]
+
+
+async def latency(stage: Scene, rate: float) -> bool:
+    """Commit events at half the rate; tell of the 99th percentile."""
+    waits = await waits_of(stage, ENDPOINTS / (rate / 2))
+    await stage.drain()
     p99 = quantiles(waits, n=100)[98]
     kept = p99 < P99_LIMIT_MS
     print(
         f"latency: p99 {p99:.0f} ms, median {median(waits):.0f} ms from commit to first byte at"
         f" {rate / 2:.0f} deliveries/s ({len(waits)} events); limit {P99_LIMIT_MS} ms:"
-        f" {_word(kept)}"
+        f" {word(kept)}"
     )
     return kept
 
@@ -337,7 +273,7 @@ async def memory(stage: Scene) -> bool:
     kept = grown < MEMORY_LIMIT_MIB
     print(
         f"memory: {grown:.0f} MiB over idle while {BACKLOG} deliveries drained;"
-        f" limit {MEMORY_LIMIT_MIB} MiB: {_word(kept)}"
+        f" limit {MEMORY_LIMIT_MIB} MiB: {word(kept)}"
     )
     return kept
 
@@ -366,7 +302,7 @@ async def listing(stage: Scene) -> bool:
         print(
             f"list, {name}: {long / short:.2f} times as long with {LONG_LOG} attempts as with"
             f" {SHORT_LOG} ({long:.2f} and {short:.2f} ms); limit {LIST_LIMIT}:"
-            f" {_word(long / short <= LIST_LIMIT)}"
+            f" {word(long / short <= LIST_LIMIT)}"
         )
     return kept
 
@@ -409,7 +345,8 @@ async def _ask(stage: Scene, endpoint: UUID, query: DeliveryQuery) -> float:
     return took
 
 
-def _word(kept: bool) -> str:  # noqa: FBT001 - what it is told is all it knows
+def word(kept: bool) -> str:  # noqa: FBT001 - what it is told is all it knows
+    """Say how a limit fared."""
     return "kept" if kept else "BROKEN"
 
 
@@ -436,7 +373,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["receive"]:
-        uvloop.run(receive(int(sys.argv[2])))
-    else:
-        sys.exit(main())
+    sys.exit(main())

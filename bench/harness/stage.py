@@ -125,7 +125,7 @@ def server(argv: Sequence[str], port: int, env: Mapping[str, str]) -> Iterator[p
         argv, env=os.environ | env, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            _until_listening(port, process)
+            until_listening(port, process)
             parent = psutil.Process(process.pid)
             family = [parent, *parent.children(recursive=True)]
             yield max(family[1:] or family, key=lambda child: child.memory_info().rss)
@@ -134,7 +134,8 @@ def server(argv: Sequence[str], port: int, env: Mapping[str, str]) -> Iterator[p
             process.wait(timeout=_START_SECONDS)
 
 
-def _until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+def until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process listens, or has ended."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

@@ -1,0 +1,102 @@
+"""One receiver hangs with thousands of events waiting for it: how much later do others get theirs.
+
+1. As ``deliveries.py``: an embedded PostgreSQL, a receiver in a process of its own, 49 endpoints
+   that answer at once. Events are committed at a steady pace while the worker's loops run.
+2. The same again beside a fiftieth endpoint that takes every body and never answers, with 10,000
+   events waiting for it.
+
+The limit is hazard 11's: a 99th percentile under a second for the 49, with the other hanging.
+Run it with nothing else going on: ``python bench/hanging_endpoint.py``; ``--quick`` is shorter.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Final
+
+import uvloop
+from deliveries import DATA, QUICK, Scene, scene, waits_of, word
+from harness.receiver import HANGING, receiver
+from harness.stage import postgres
+
+from tokportal_server.lib.actor import SYSTEM
+from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.webhooks.dispatch import Dispatcher
+from tokportal_server.webhooks.operations.create_webhook_endpoint import create_webhook_endpoint
+
+ENDPOINTS: Final = 49
+WAITING: Final = 1_000 if QUICK else 10_000
+# Deliveries of 49 endpoints, far below what a worker can do.
+PAUSE_SECONDS: Final = 0.25
+P99_LIMIT_MS: Final = 1_000
+_OTHER_TYPE: Final = "report.created"
+_STILL_WAITING: Final = """
+SELECT count(*) FROM webhook_deliveries WHERE event_type = $1 AND status = 'pending'
+"""
+
+
+async def hang(stage: Scene) -> None:
+    """Register the endpoint that never answers, with events waiting for it."""
+    async with (
+        stage.ports.database.connection() as conn,
+        unit_of_work(conn, stage.tenant.workspace, now=real_now()) as tx,
+    ):
+        await create_webhook_endpoint(
+            tx=tx,
+            actor=SYSTEM,
+            vault=stage.ports.vault,
+            policy=stage.ports.outbound_policy,
+            url=f"{stage.address}{HANGING}",
+            events=[_OTHER_TYPE],
+        )
+    for start in range(0, WAITING, 200):
+        async with (
+            stage.ports.database.connection() as conn,
+            unit_of_work(conn, stage.tenant.workspace, now=real_now()) as tx,
+        ):
+            for _ in range(min(200, WAITING - start)):
+                tx.emit(_OTHER_TYPE, DATA)
+    dispatcher = Dispatcher(stage.ports)
+    while await dispatcher.run_once():
+        pass
+
+
+async def still_waiting(stage: Scene) -> int:
+    """Give how many events the hanging endpoint has not got."""
+    async with stage.ports.database.connection() as conn:
+        return int(await conn.fetchval(_STILL_WAITING, _OTHER_TYPE))
+
+
+def p99(waits: list[float]) -> float:
+    """Give the 99th percentile."""
+    return quantiles(waits, n=100)[98]
+
+
+async def measure(home: Path, dsn: str, address: str) -> bool:
+    """Measure without and with; tell whether the limit was kept."""
+    async with scene(home, dsn, address, ENDPOINTS) as stage:
+        alone = await waits_of(stage, PAUSE_SECONDS)
+        await hang(stage)
+        beside = await waits_of(stage, PAUSE_SECONDS)
+        waiting = await still_waiting(stage)
+    kept = p99(beside) < P99_LIMIT_MS and waiting > WAITING / 2
+    print(
+        f"{ENDPOINTS} endpoints, {len(beside)} events: p99 {p99(alone):.0f} ms alone,"
+        f" {p99(beside):.0f} ms beside one that hangs with {waiting} waiting"
+        f" (medians {median(alone):.0f} and {median(beside):.0f} ms);"
+        f" limit {P99_LIMIT_MS} ms: {word(kept)}"
+    )
+    return kept
+
+
+def main() -> int:
+    """Measure; the exit code is 1 if the limit was broken."""
+    with postgres() as (home, dsn), receiver() as address:
+        return 0 if uvloop.run(measure(home, dsn, address)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
