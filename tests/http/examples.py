@@ -68,6 +68,7 @@ EXAMPLES: dict[str, Example] = {
     "finalizeBundleAccount": Example("/bundles/{in_review}/account/finalize"),
     "listBundleVideos": Example("/bundles/{fresh}/videos"),
     "getBundleVideo": Example("/bundles/{fresh}/videos/1"),
+    "getBundleVideoProof": Example("/bundles/{approved}/videos/1/proof"),
     "configureBundleVideo": Example("/bundles/{fresh}/videos/2", video(volume_original_sound=50)),
     "patchBundleVideo": Example("/bundles/{fresh}/videos/1", {"name": "Tart", "external_ref": "t"}),
     "batchConfigureBundleVideos": Example(

@@ -30,6 +30,7 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.videos.proofs.recording import record_proof
 from tokportal_server.webhooks.dispatch import Dispatcher
 from tokportal_server.workbench.operations.enter_code import enter_code
 from tokportal_server.workbench.operations.report_download_issue import report_download_issue
@@ -49,6 +50,7 @@ class Seed:
     posted: str
     scheduled: str
     worked_on: str
+    approved: str
     account: str
     endpoint: str
     delivery: str
@@ -75,6 +77,7 @@ async def seeded(
     finished, account = await _posted(alice, conn, world, ports)
     scheduled = await published_with_videos(alice, conn, world, videos=2)
     worked_on = await _worked_on(alice, conn, world, ports)
+    approved = await _approved(alice, conn, world, ports)
     endpoint = await alice.post("/webhooks", {"url": hook, "events": ["bundle.created"]})
     fresh = await ordered(alice)
     await Dispatcher(ports).run_once()
@@ -89,6 +92,7 @@ async def seeded(
         posted=finished,
         scheduled=scheduled,
         worked_on=worked_on,
+        approved=approved,
         account=account,
         endpoint=endpoint.data["id"],
         delivery=deliveries[0]["id"],
@@ -136,6 +140,16 @@ async def _posted(alice: Client, conn: Connection, world: World, ports: Ports) -
             rules=OrderRules.of(ports.settings),
         )
     return bundle, str(account)
+
+
+async def _approved(alice: Client, conn: Connection, world: World, ports: Ports) -> str:
+    """Bring a slot to its end, with its proof; give its bundle."""
+    bundle = await workable(alice, conn, world, ports, videos=1, auto_finalize_videos=False)
+    await posted(conn, world, ports, bundle, 1)
+    slot = await alice.post(f"/bundles/{bundle}/videos/1/finalize")
+    async with working(conn, world) as tx:
+        await record_proof(tx=tx, vault=ports.vault, slot_id=UUID(slot.data["id"]))
+    return bundle
 
 
 async def _confirmed_comment(

@@ -34,6 +34,7 @@ EXTRA_CODES = {
 # What this server adds to the reference.
 OURS = {
     "listAccountBans",
+    "getBundleVideoProof",
     "getRehearsalClock",
     "advanceRehearsalClock",
     "setWebhookFault",

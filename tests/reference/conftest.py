@@ -77,6 +77,7 @@ async def stage(
             "unpublishBundle": {"bundle_id": seed.offered},
             "publishBundleVideo": {"bundle_id": seed.live},
             "finalizeBundleVideo": {"bundle_id": seed.posted},
+            "getBundleVideoProof": {"bundle_id": seed.approved},
             "publishAllBundleVideos": {"bundle_id": seed.scheduled},
             "unscheduleBundleVideo": {"bundle_id": seed.scheduled},
             "resetBundleVideo": {"bundle_id": seed.scheduled},

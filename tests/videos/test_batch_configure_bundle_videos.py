@@ -17,9 +17,9 @@ from tests.orders.walk import (
     workable,
 )
 from tests.videos.steps import slots_of
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.workbench.doctor import examine
 
 REJECT = {"X-TokPortal-Stale-Dates": "reject"}
 

@@ -5,9 +5,9 @@ from uuid import uuid4
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import POST, events_of, ordered, posted, workable
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.workbench.doctor import examine
 
 
 async def test_the_last_slot_that_is_finalized_completes_the_bundle(

@@ -17,11 +17,11 @@ from tests.lib.hostile_urls import HOSTILE, SPELLINGS
 from tests.lib.memory import PeakMemory
 from tests.orders.walk import events_of, in_days, ordered, published, uploaded, working
 from tests.videos.steps import HEAD, URL, enriched, imported, slots_of
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection, Database
 from tokportal_server.lib.settings import Settings
 from tokportal_server.videos.csv_sheet import read_sheet
+from tokportal_server.workbench.doctor import examine
 
 DAY = in_days(5)
 MIB = 1 << 20

@@ -9,8 +9,8 @@ import pytest
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import in_days, ordered, video
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.doctor import examine
 
 STORY = "https://www.instagram.com/stories/acme/1"
 DOUBLE = "INSERT INTO prices (name, amount) VALUES ('sound_volume', 5)"

@@ -19,6 +19,7 @@ from tokportal_server.http.idempotency import sealed_context
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.vault_check import forget_other_keys, prove_vault
+from tokportal_server.videos.proofs.keys import key_context
 from tokportal_server.webhooks.sealing import secret_context
 
 # Bytes 2 to 5 of a sealed record name its key.
@@ -51,6 +52,12 @@ SELECT workspace_id, key, body FROM idempotency_keys
  ORDER BY workspace_id, key LIMIT $2 FOR UPDATE
 """
 WRITE_ANSWER = "UPDATE idempotency_keys SET body = $3 WHERE workspace_id = $1 AND key = $2"
+FIND_PROOF_KEYS = """
+SELECT public_key, sealed FROM proof_keys
+ WHERE substring(sealed FROM 2 FOR 4) <> $1
+ ORDER BY public_key LIMIT $2 FOR UPDATE
+"""
+WRITE_PROOF_KEY = "UPDATE proof_keys SET sealed = $2 WHERE public_key = $1"
 _BATCH: Final = 200
 
 
@@ -124,4 +131,12 @@ async def _answers(conn: Connection, vault: Vault, batch: int) -> int:
     return len(rows)
 
 
-_STORES: Final = (_credentials, _codes, _secrets, _answers)
+async def _proof_keys(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_PROOF_KEYS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        sealed = vault.rewrap(row["sealed"], context=key_context(row["public_key"]))
+        await conn.execute(WRITE_PROOF_KEY, row["public_key"], sealed)
+    return len(rows)
+
+
+_STORES: Final = (_credentials, _codes, _secrets, _answers, _proof_keys)

@@ -165,7 +165,7 @@ async def import_bundle_videos_csv(call: Call) -> Answer:
     sheet = await _read_file(call)
     bundle_id = call.id("id", BundleNotFoundError)
     done = await _configure(call, call.tx, bundle_id, {**sheet.requests})
-    return Answer(_csv_result(sheet, done), credits=done.credits)
+    return Answer(csv_result(sheet, done), credits=done.credits)
 
 
 async def _read_file(call: Call) -> Sheet:
@@ -185,7 +185,8 @@ def _read_form(call: Call) -> CsvForm:
     return msgspec.convert(fields, CsvForm, strict=False)
 
 
-def _csv_result(sheet: Sheet, done: ConfiguredSlots) -> CsvResult:
+def csv_result(sheet: Sheet, done: ConfiguredSlots) -> CsvResult:
+    """Say what became of the rows of a sheet."""
     for position, error in done.failed.items():
         sheet.blame(sheet.row_of[position], error)
     positions = {slot["id"]: slot["position"] for slot in done.configured}

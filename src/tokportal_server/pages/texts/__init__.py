@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tokportal_server.pages.texts import common, console, desk, names
+from tokportal_server.pages.texts import frame, console, desk, names
 
-TABLES: Final = (common.TEXTS, names.TEXTS, desk.TEXTS, console.TEXTS)
+TABLES: Final = (frame.TEXTS, names.TEXTS, desk.TEXTS, console.TEXTS)
 TEXTS: Final[Mapping[str, str]] = {key: told for table in TABLES for key, told in table.items()}
 
 
