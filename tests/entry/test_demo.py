@@ -34,6 +34,8 @@ STEPS = [
     "accounts.get",
     "credits.history",
     "webhooks received",
+    "rehearse a-careless-manager",
+    "rehearse given-back",
 ]
 WITHOUT_THE_CLIENT = """
 import sys

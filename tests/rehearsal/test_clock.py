@@ -12,9 +12,9 @@ import msgspec
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import events_of, order, published, published_with_videos
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.doctor import examine
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -233,8 +233,11 @@ async def test_many_small_steps_tell_the_same_story_as_one_great_one(
 
 
 async def events_of_all(conn: Connection, world: World) -> list[Any]:
-    """Give every event of Alice's workspace, in order."""
-    names = await conn.fetch("SELECT DISTINCT type FROM events")
+    """Give every event of Alice's workspace, in order.
+
+    But for the numbers: when they are collected hangs on the ids of the accounts.
+    """
+    names = await conn.fetch("SELECT DISTINCT type FROM events WHERE type <> 'analytics.refreshed'")
     return await events_of(conn, world, *(row["type"] for row in names))
 
 

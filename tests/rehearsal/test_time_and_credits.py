@@ -9,9 +9,9 @@ from tests.client import Client
 from tests.credits.moves import grant
 from tests.orders.walk import events_of, ordered
 from tests.rehearsal.test_clock import advance
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.doctor import examine
 
 DAY = timedelta(days=1)
 

@@ -1,7 +1,7 @@
 """Moving a rehearsal's clock: from one thing that happens to the next, never past it.
 
 1. Take the turn: one call moves the clock at a time, others wait a little. Decide the target.
-2. Do what is to be done now: deadlines that have passed, steps of the simulated managers.
+2. Do what is to be done now and shortly after, each thing at its own time (``moments.py``).
 3. Find the next moment at which something is due; stop there first. Repeat until the target.
 
 A call that was cut short has moved the clock a part of the way. The same call again, which its
@@ -12,20 +12,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from tokportal_server.credits.lapses import WARN_AHEAD
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.patience import Patience
 from tokportal_server.lib.ports import Ports
-from tokportal_server.orders.rules import OrderRules
-from tokportal_server.rehearsal.managers import work_once
-from tokportal_server.workbench.deadlines import IDLE_AFTER, find_due, settle
+from tokportal_server.rehearsal.moments import next_moment, settle_stretch
 
+# How far a call may go.
+FARTHEST = timedelta(hours=8760)
 # How long a call that was cut short keeps others from moving the clock.
 _LEASE = timedelta(seconds=30)
 
@@ -44,6 +43,7 @@ ON CONFLICT (workspace_id, key) DO UPDATE
        target = CASE a.distance WHEN excluded.distance THEN a.target ELSE excluded.target END
 RETURNING target
 """
+AIM = "UPDATE clock_advances SET target = $3 WHERE workspace_id = $1 AND key = $2"
 RENEW = """
 UPDATE clock_advances SET lease_until = now() + $3 WHERE workspace_id = $1 AND key = $2
 """
@@ -53,31 +53,6 @@ MOVE = """
 UPDATE workspaces SET clock_offset = GREATEST(clock_offset, $2::timestamptz - $3::timestamptz)
  WHERE id = $1 AND rehearsal
 RETURNING clock_offset
-"""
-# The next moment after $2 and up to $3 at which anything of the workspace $1 is due.
-NEXT = """
-SELECT min(d.due_at) FROM (
-    SELECT priority_at AS due_at FROM bundles WHERE workspace_id = $1
-    UNION ALL
-    SELECT review_deadline_at FROM profiles WHERE workspace_id = $1
-    UNION ALL
-    SELECT review_deadline_at FROM slots WHERE workspace_id = $1
-    UNION ALL
-    SELECT due_at FROM claims WHERE workspace_id = $1 AND status = 'live'
-    UNION ALL
-    SELECT edge FROM comment_tasks, unnest(ARRAY[due_at, look_at]) AS edge WHERE workspace_id = $1
-    UNION ALL
-    SELECT edge::timestamp AT TIME ZONE 'UTC'
-      FROM slots, unnest(ARRAY[target_start, target_end + 1]) AS edge
-     WHERE workspace_id = $1 AND status = 'accepted' AND workable_at IS NOT NULL
-    UNION ALL
-    SELECT GREATEST(s.updated_at, b.moved_at) + $4
-      FROM slots s JOIN bundles b ON b.workspace_id = s.workspace_id AND b.id = s.bundle_id
-     WHERE s.workspace_id = $1 AND s.status = 'pending'
-    UNION ALL
-    SELECT edge FROM credit_lots, unnest(ARRAY[expires_at - $5::interval, expires_at]) AS edge
-     WHERE workspace_id = $1 AND remaining > 0
-) d WHERE d.due_at > $2 AND d.due_at <= $3
 """
 # A story that never comes to rest at one moment is a bug; better an error than a hanging call.
 _MOST_ROUNDS = 10_000
@@ -104,11 +79,14 @@ class ClockMovingError(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A move of a workspace's clock that has its turn; ``target`` is where it ends."""
+    """A move of a workspace's clock that has its turn.
+
+    ``target`` is where it ends; None, as long as what happens next is not known.
+    """
 
     workspace_id: UUID
     key: str
-    target: datetime
+    target: datetime | None
 
 
 def _not_a_rehearsal() -> NotARehearsalError:
@@ -137,11 +115,13 @@ async def require_rehearsal(conn: Connection, workspace_id: UUID) -> None:
 
 
 async def advance(
-    ports: Ports, workspace_id: UUID, by: timedelta, *, key: str | None = None
+    ports: Ports, workspace_id: UUID, by: timedelta | None, *, key: str | None = None
 ) -> tuple[datetime, int]:
     """Move a rehearsal's clock on; give its new now, and how many things happened on the way.
 
-    ``key`` is the call's idempotency key, if it has one. Moves that come together add up.
+    ``by`` None is to the next moment at which anything happens, and not at all if nothing does
+    within a year. ``key`` is the call's idempotency key, if it has one. Moves that come together
+    add up.
 
     Raises:
         NotARehearsalError: the workspace's time is real.
@@ -152,24 +132,28 @@ async def advance(
 
 
 @asynccontextmanager
-async def _turn(ports: Ports, workspace_id: UUID, by: timedelta, key: str) -> AsyncIterator[Move]:
+async def _turn(
+    ports: Ports, workspace_id: UUID, by: timedelta | None, key: str
+) -> AsyncIterator[Move]:
     """Wait, without a connection, until nobody else moves the clock; nobody else may meanwhile."""
     patience = Patience(_moving)
     while True:
         async with ports.database.connection() as conn:
-            target = await _begin(conn, workspace_id, by, key)
-        if target is not None:
+            move = await _begin(conn, workspace_id, by, key)
+        if move is not None:
             break
         await patience.wait()
     try:
-        yield Move(workspace_id, key, target)
+        yield move
     finally:
         async with ports.database.connection() as conn:
             await conn.execute(RENEW, workspace_id, key, timedelta(0))
 
 
-async def _begin(conn: Connection, workspace_id: UUID, by: timedelta, key: str) -> datetime | None:
-    """Give the target of a move that may begin, or None while another is under way."""
+async def _begin(
+    conn: Connection, workspace_id: UUID, by: timedelta | None, key: str
+) -> Move | None:
+    """Give a move that may begin, or None while another is under way."""
     async with conn.transaction():
         offset = await conn.fetchval(LOCK, workspace_id)
         if offset is None:
@@ -177,39 +161,36 @@ async def _begin(conn: Connection, workspace_id: UUID, by: timedelta, key: str) 
         if await conn.fetchval(UNDER_WAY, workspace_id):
             return None
         await conn.execute(FORGET, workspace_id)
-        wanted = real_now() + offset + by
-        target: datetime = await conn.fetchval(BEGIN, workspace_id, key, by, wanted, _LEASE)
-        return target
+        wanted = real_now() + offset + by if by else None
+        target = await conn.fetchval(BEGIN, workspace_id, key, by or timedelta(0), wanted, _LEASE)
+        return Move(workspace_id, key, target)
 
 
 async def _go(ports: Ports, move: Move) -> tuple[datetime, int]:
-    rules = OrderRules.of(ports.settings)
     async with ports.database.connection() as conn:
         now = real_now() + await conn.fetchval(OFFSET, move.workspace_id)
         happened = 0
         for _ in range(_MOST_ROUNDS):
-            steps = await _settle_moment(conn, ports, move.workspace_id, now, rules)
+            steps = await settle_stretch(conn, ports, move.workspace_id, now, move.target or now)
             happened += steps
             await conn.execute(RENEW, move.workspace_id, move.key, _LEASE)
             if steps:
                 continue
-            if now >= move.target:
+            if move.target is None:
+                move = await _aim(conn, ports, move, now)
+            target = move.target or now
+            if now >= target:
                 return now, happened
-            following = await conn.fetchval(
-                NEXT, move.workspace_id, now, move.target, IDLE_AFTER, WARN_AHEAD
-            )
-            now = await _move(conn, move.workspace_id, following or move.target)
+            following = await next_moment(conn, ports, move.workspace_id, now, target)
+            now = await _move(conn, move.workspace_id, following or target)
     raise RuntimeError(f"rehearsal {move.workspace_id} does not come to rest at {now}")
 
 
-async def _settle_moment(
-    conn: Connection, ports: Ports, workspace_id: UUID, now: datetime, rules: OrderRules
-) -> int:
-    """Do one round of what is to be done at ``now``."""
-    settled = [
-        await settle(conn, due, now, rules) for due in await find_due(conn, now, workspace_id)
-    ]
-    return sum(settled) + await work_once(conn, ports, workspace_id, now)
+async def _aim(conn: Connection, ports: Ports, move: Move, now: datetime) -> Move:
+    """Let a move end at what happens next, whoever takes it up again later."""
+    target = await next_moment(conn, ports, move.workspace_id, now, now + FARTHEST) or now
+    await conn.execute(AIM, move.workspace_id, move.key, target)
+    return replace(move, target=target)
 
 
 async def _move(conn: Connection, workspace_id: UUID, moment: datetime) -> datetime:

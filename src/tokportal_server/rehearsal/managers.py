@@ -1,4 +1,4 @@
-"""Simulated managers of script ``prompt``: they do at once whatever there is to do.
+"""Simulated managers: each bundle is worked on as its script says (``scripts.py``, ``steps.py``).
 
 They call the workbench's operations as people do, in transactions of their own; when somebody (or
 another worker) was faster, the refusal ends that step and nothing else.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 import structlog
 
 from tokportal_server.accounts.wire import Credentials
-from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.actor import SYSTEM, Actor
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, existing
 from tokportal_server.lib.errors import ApiError
@@ -21,54 +22,47 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.locks import Row
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.rehearsal.collecting import collect_once
 from tokportal_server.rehearsal.commenting import comment_once
 from tokportal_server.rehearsal.editing import edit_once, profile_url
+from tokportal_server.rehearsal.scripts import assign_scripts
+from tokportal_server.rehearsal.steps import due_steps
 from tokportal_server.workbench.deadlines import REHEARSALS
+from tokportal_server.workbench.operations.ban_account import ban_account
 from tokportal_server.workbench.operations.claim_bundle import claim_bundle
+from tokportal_server.workbench.operations.release_claim import release_claim
+from tokportal_server.workbench.operations.report_download_issue import report_download_issue
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
 from tokportal_server.workbench.operations.submit_slot import submit_slot
 
 log = structlog.get_logger(__name__)
 
-# What the managers of one rehearsal ($1) can do at its now ($2), oldest order first.
-TASKS = """
-SELECT t.* FROM (
-    SELECT 'claim' AS what, b.id AS bundle_id, b.ordinal, 0 AS position, m.person_id
-      FROM bundles b
-      JOIN LATERAL (
-          SELECT person_id FROM managers
-           WHERE rehearsal_workspace_id = b.workspace_id AND active
-             AND b.country = ANY (countries) AND b.platform = ANY (platforms)
-           ORDER BY person_id LIMIT 1
-      ) m ON true
-     WHERE b.workspace_id = $1 AND b.status IN ('published', 'published_priority')
-    UNION ALL
-    SELECT 'set_up', b.id, b.ordinal, 0, c.manager_id
-      FROM bundles b
-      JOIN claims c ON c.workspace_id = b.workspace_id AND c.bundle_id = b.id AND c.status = 'live'
-      JOIN profiles p ON p.workspace_id = b.workspace_id AND p.bundle_id = b.id
-     WHERE b.workspace_id = $1 AND p.status IN ('published', 'pending_corrections')
-    UNION ALL
-    SELECT 'post', b.id, b.ordinal, s.position, c.manager_id
-      FROM bundles b
-      JOIN claims c ON c.workspace_id = b.workspace_id AND c.bundle_id = b.id AND c.status = 'live'
-      JOIN slots s ON s.workspace_id = b.workspace_id AND s.bundle_id = b.id
-     WHERE b.workspace_id = $1
-       AND (s.status = 'pending_corrections'
-            OR s.status = 'accepted' AND s.workable_at IS NOT NULL AND s.download_issue IS NULL
-               AND s.target_start <= ($2::timestamptz AT TIME ZONE 'UTC')::date)
-) t
-  JOIN managers m ON m.person_id = t.person_id AND m.rehearsal_workspace_id = $1
- ORDER BY t.ordinal, t.position LIMIT 200
+REPORTED = """
+UPDATE rehearsal_scripts SET reported = array_append(reported, $3)
+ WHERE workspace_id = $1 AND bundle_id = $2
 """
 BRIEF = """
-SELECT b.platform, COALESCE(a.username, p.username) AS username, s.id AS slot_id, s.video_type
+SELECT b.platform, p.username AS wanted, COALESCE(a.username, p.username) AS username,
+       b.saved_account_id, s.id AS slot_id, s.video_type
   FROM bundles b
   LEFT JOIN profiles p ON p.workspace_id = b.workspace_id AND p.bundle_id = b.id
   LEFT JOIN saved_accounts a ON a.workspace_id = b.workspace_id AND a.id = b.saved_account_id
   LEFT JOIN slots s ON s.workspace_id = b.workspace_id AND s.bundle_id = b.id AND s.position = $3
  WHERE b.workspace_id = $1 AND b.id = $2
 """
+# Room for what a careless manager appends: TikTok's names have 24 characters at most.
+_LONGEST_SHARED_NAME = 22
+# How much one round of the worker does for one rehearsal.
+_MOST_STEPS = 200
+
+
+class _Held(TypedDict):
+    """What the operations on a bundle have in common."""
+
+    tx: UnitOfWork
+    actor: Actor
+    bundle_id: UUID
+    rules: OrderRules
 
 
 class SimulatedManagers:
@@ -91,52 +85,114 @@ class SimulatedManagers:
 
 async def work_once(conn: Connection, ports: Ports, workspace_id: UUID, now: datetime) -> int:
     """Do what the managers of one rehearsal can do at ``now``; give how many steps were taken."""
+    await assign_scripts(conn, workspace_id)
     done = 0
-    for task in await conn.fetch(TASKS, workspace_id, now):
-        try:
-            async with unit_of_work(conn, workspace_id, now=now) as tx:
-                await _do(tx, ports, task)
-            done += 1
-        except ApiError as error:
-            log.info("simulated_step_refused", what=task["what"], code=error.code)
+    for step in await due_steps(conn, workspace_id, now, most=_MOST_STEPS):
+        done += await take_step(conn, ports, workspace_id, step, now)
     done += await edit_once(conn, workspace_id, now)
-    return done + await comment_once(conn, workspace_id, now)
+    done += await comment_once(conn, workspace_id, now)
+    # Nothing else follows from new numbers, so they are no step of anybody's.
+    await collect_once(conn, ports, workspace_id, now)
+    return done
 
 
-async def _do(tx: UnitOfWork, ports: Ports, task: Row) -> None:
-    actor = Actor("manager", task["person_id"])
-    rules = OrderRules.of(ports.settings)
-    bundle_id, position = task["bundle_id"], task["position"]
-    if task["what"] == "claim":
-        await claim_bundle(tx=tx, actor=actor, bundle_id=bundle_id, rules=rules)
-        return
-    brief = existing(await tx.conn.fetchrow(BRIEF, tx.workspace_id, bundle_id, position))
-    if task["what"] == "set_up":
-        await submit_account(
-            tx=tx,
-            actor=actor,
-            vault=ports.vault,
-            bundle_id=bundle_id,
-            submitted=_account(brief),
-            rules=rules,
+async def take_step(
+    conn: Connection, ports: Ports, workspace_id: UUID, step: Row, now: datetime
+) -> bool:
+    """Take one of the steps of ``due_steps``; say whether it was not refused."""
+    try:
+        async with unit_of_work(conn, workspace_id, now=now) as tx:
+            await _Step(tx, ports, step).take()
+    except ApiError as error:
+        log.info("simulated_step_refused", what=step["what"], code=error.code)
+        return False
+    return True
+
+
+class _Step:
+    """One step of a simulated manager, in a transaction."""
+
+    def __init__(self, tx: UnitOfWork, ports: Ports, step: Row) -> None:
+        self._tx = tx
+        self._ports = ports
+        self._rules = OrderRules.of(ports.settings)
+        self._actor = Actor("manager", step["person_id"])
+        self._bundle_id: UUID = step["bundle_id"]
+        self._position: int = step["position"]
+        self._what: str = step["what"]
+        self._careless = step["script"] == "careless"
+
+    async def take(self) -> None:
+        """Do it, by the operation that a person would use."""
+        brief = existing(
+            await self._tx.conn.fetchrow(
+                BRIEF, self._tx.workspace_id, self._bundle_id, self._position
+            )
         )
-    else:
+        match self._what:
+            case "claim":
+                await claim_bundle(**self._held())
+            case "release":
+                await release_claim(**self._held(), reason="I fell ill. Sorry!")
+            case "report":
+                await self._report(brief)
+            case "ban":
+                await self._ban(brief)
+            case "set_up" | "correct":
+                await self._hand_in_account(brief)
+            case _:
+                await self._hand_in_post(brief)
+
+    def _held(self) -> _Held:
+        """Give what every operation on a bundle is told."""
+        return {
+            "tx": self._tx,
+            "actor": self._actor,
+            "bundle_id": self._bundle_id,
+            "rules": self._rules,
+        }
+
+    async def _hand_in_account(self, brief: Row) -> None:
+        wrong = self._careless and self._what == "set_up"
+        name = f"{brief['wanted'][:_LONGEST_SHARED_NAME]}_1" if wrong else brief["wanted"]
+        submitted = _account(brief["platform"], name)
+        await submit_account(**self._held(), vault=self._ports.vault, submitted=submitted)
+
+    async def _hand_in_post(self, brief: Row) -> None:
+        wrong = self._careless and self._what == "post"
         await submit_slot(
-            tx=tx,
-            actor=actor,
-            bundle_id=bundle_id,
-            position=position,
-            platform_url=_post_url(brief),
+            **self._held(),
+            position=self._position,
+            platform_url=_post_url(brief, "somebody.else" if wrong else brief["username"]),
             evidence_url=_evidence_url(brief),
-            rules=rules,
+        )
+
+    async def _report(self, brief: Row) -> None:
+        await self._tx.conn.execute(
+            REPORTED, self._tx.workspace_id, self._bundle_id, brief["slot_id"]
+        )
+        await report_download_issue(
+            tx=self._tx,
+            actor=self._actor,
+            bundle_id=self._bundle_id,
+            position=self._position,
+            reason="The download stops half way.",
+        )
+
+    async def _ban(self, brief: Row) -> None:
+        # A platform bans; with people it is an operator who notes it.
+        await ban_account(
+            tx=self._tx,
+            actor=SYSTEM,
+            account_id=brief["saved_account_id"],
+            reason="The simulated platform found the account suspicious.",
         )
 
 
-def _account(brief: Row) -> SubmittedAccount:
-    name: str = brief["username"]
+def _account(platform: str, name: str) -> SubmittedAccount:
     return SubmittedAccount(
         username=name,
-        profile_url=profile_url(brief["platform"], name),
+        profile_url=profile_url(platform, name),
         credentials=Credentials(
             password=secrets.token_urlsafe(12),
             email=f"{name}@mail.example",
@@ -152,11 +208,11 @@ def _evidence_url(brief: Row) -> str | None:
     return f"https://rehearsal.invalid/{brief['slot_id']}.jpg" if story else None
 
 
-def _post_url(brief: Row) -> str:
+def _post_url(brief: Row, author: str) -> str:
     """Give an address of the right form; nothing is ever posted there."""
     number = brief["slot_id"].int % 10**19
     if brief["platform"] == "tiktok":
-        return f"https://www.tiktok.com/@{brief['username']}/video/{number:019d}"
+        return f"https://www.tiktok.com/@{author}/video/{number:019d}"
     if brief["video_type"] == "story":
-        return f"https://www.instagram.com/stories/{brief['username']}/{number:019d}/"
-    return f"https://www.instagram.com/reel/{brief['slot_id'].hex[:11]}/"
+        return f"https://www.instagram.com/stories/{author}/{number:019d}/"
+    return f"https://www.instagram.com/{author}/reel/{brief['slot_id'].hex[:11]}/"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -13,14 +14,18 @@ from tokportal_server.http.answers import Answer
 from tokportal_server.http.call import Call, Effect
 from tokportal_server.http.idempotency import parse_key
 from tokportal_server.http.registry import Router
+from tokportal_server.http.validation import Problem
 from tokportal_server.lib.clock import Timestamp, wire_time
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.rehearsal.clock import (
+    FARTHEST,
     ClockMovingError,
     NotARehearsalError,
     advance,
     require_rehearsal,
 )
+from tokportal_server.rehearsal.moments import next_moment
 from tokportal_server.webhooks.errors import WebhookEndpointNotFoundError
 from tokportal_server.webhooks.faults import set_fault
 from tokportal_server.webhooks.queries import get_endpoint
@@ -31,11 +36,28 @@ BASE_PATH = "/api/rehearsal"
 
 
 class AdvanceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far to move the clock."""
+    """How far to move the clock: either of the two."""
 
-    hours: Annotated[
-        float, Meta(gt=0, le=8760, description="Hours to move on; the clock never goes back.")
-    ]
+    hours: (
+        Annotated[
+            float, Meta(gt=0, le=8760, description="Hours to move on; the clock never goes back.")
+        ]
+        | None
+    ) = None
+    to: Annotated[
+        Literal["next"] | None,
+        Meta(description="`next`: to the moment at which anything happens next, within a year."),
+    ] = None
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield the rule between the fields."""
+        if (self.hours is None) == (self.to is None):
+            yield Problem("hours", "say either hours or to: both, or neither, is no distance")
+
+    @property
+    def by(self) -> timedelta | None:
+        """How far, or None: to what happens next."""
+        return None if self.hours is None else timedelta(hours=self.hours)
 
 
 class Clock(msgspec.Struct, frozen=True):
@@ -97,14 +119,13 @@ async def get_clock(call: Call) -> Answer:
 )
 async def advance_clock(call: Call, body: AdvanceRequest) -> Effect:
     """Move the clock; everything that is due on the way happens, in order, before the answer."""
-    by = timedelta(hours=body.hours)
     if call.dry_run:
         async with call.ports.database.connection() as conn:
             await require_rehearsal(conn, call.who.workspace_id)
-        now, happened = call.who.now + by, 0
+            now, happened = await _imagined(conn, call, body), 0
     else:
         key = parse_key(call.headers.get(b"idempotency-key"))
-        now, happened = await advance(call.ports, call.who.workspace_id, by, key=key)
+        now, happened = await advance(call.ports, call.who.workspace_id, body.by, key=key)
 
     async def finish(_: UnitOfWork) -> Answer:
         return Answer(Clock(wire_time(now), virtual=True, happened=happened))
@@ -114,6 +135,14 @@ async def advance_clock(call: Call, body: AdvanceRequest) -> Effect:
         return
 
     return Effect(finish=finish, undo=undo)
+
+
+async def _imagined(conn: Connection, call: Call, body: AdvanceRequest) -> datetime:
+    """Give where the clock would stand, as far as can be said without anything happening."""
+    now = call.who.now
+    if body.by is not None:
+        return now + body.by
+    return await next_moment(conn, call.ports, call.who.workspace_id, now, now + FARTHEST) or now
 
 
 @router.operation(

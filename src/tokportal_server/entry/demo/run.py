@@ -17,15 +17,13 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tokportal_server.cli.administration import grant_credits
 from tokportal_server.entry import stack
 from tokportal_server.entry.demo.reporter import ConsoleReporter, JsonReporter, Reporter
+from tokportal_server.entry.rehearsing.workspaces import open_rehearsal
 from tokportal_server.lib import log
 from tokportal_server.lib.db import prepare_connection
 from tokportal_server.lib.process import Supervisor
 from tokportal_server.lib.settings import Settings
-from tokportal_server.rehearsal.create_rehearsal import create_rehearsal
-from tokportal_server.workspaces.operations.api_keys import create_api_key
 from tokportal_server.workspaces.operations.create_person import create_person
 
 CREDITS = 500
@@ -155,20 +153,10 @@ async def _set_the_stage(settings: Settings) -> _Stage:
                 operator=name == "olga",
             )
             logins[name] = login
-        workspace_id = await create_rehearsal(
-            conn=conn, name=f"Demo {tag}", owner_id=ids["alice"], plan="full"
+        workspace = await open_rehearsal(
+            conn, name=f"Demo {tag}", owner_id=ids["alice"], credits_=CREDITS
         )
-        await grant_credits(
-            conn, workspace_id=workspace_id, amount=CREDITS, reason="Demo", expires_in_days=None
-        )
-        _, api_key = await create_api_key(
-            conn=conn,
-            workspace_id=workspace_id,
-            person_id=ids["alice"],
-            name="Demo",
-            environment="test",
-        )
-        return _Stage(workspace_id, api_key, logins)
+        return _Stage(workspace.id, workspace.api_key, logins)
     finally:
         await conn.close()
 

@@ -1,7 +1,8 @@
 """One order, from an API key to a delivered account and posted videos, as customers' code does.
 
 Everything goes through the published Python client and the public API; the one call beyond it moves
-the rehearsal's clock to the days on which the videos go up.
+the rehearsal's clock to the days on which the videos go up. Two scenarios follow, in which managers
+are careless and give an order back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -20,6 +22,9 @@ from tokportal import TokPortal
 from tokportal_server.entry.demo.receiver import Receiver
 from tokportal_server.entry.demo.reporter import Reporter
 from tokportal_server.entry.demo.sample import write_sample_video
+from tokportal_server.entry.rehearsing.playing import Player
+from tokportal_server.entry.rehearsing.scenario import find_scenario, read_scenario
+from tokportal_server.entry.rehearsing.server import Rehearsal
 
 PATIENCE_SECONDS = 20.0
 ORDER_PRICE = 29
@@ -43,6 +48,10 @@ EVENTS = [
 ]
 
 
+# Managers who are not prompt; the scenarios are plain files, which people can play by themselves.
+SCENARIOS = ("a-careless-manager", "given-back")
+
+
 class WalkError(Exception):
     """Something was not as it should be; the message says what."""
 
@@ -61,6 +70,7 @@ class Walk:
     account_id: str = ""
     balance: int = 0
     video: str = ""
+    verified: int = 0
 
     def run(self) -> bool:
         """Take every step in order; stop at the first that fails."""
@@ -76,7 +86,7 @@ class Walk:
             ok=True,
             bundle_id=self.bundle_id,
             saved_account_id=self.account_id,
-            events_verified=self._received(),
+            events_verified=self.verified,
             deliveries_repeated=self.receiver.duplicates,
         )
         return True
@@ -100,6 +110,7 @@ class Walk:
             ("accounts.get", self._account),
             ("credits.history", self._history),
             ("webhooks received", self._events),
+            *((f"rehearse {name}", partial(self._play, name)) for name in SCENARIOS),
         ]
 
     def _received(self) -> int:
@@ -233,7 +244,17 @@ class Walk:
         _wait(lambda: len(self.receiver.types()) >= len(EVENTS), "every event arrives")
         _expect(sorted(self.receiver.types()), sorted(EVENTS), "events")
         _expect(self.receiver.refused, 0, "deliveries with a bad signature")
+        self.verified = len(EVENTS)
         return f"{len(EVENTS)} events, every signature right"
+
+    def _play(self, name: str) -> str:
+        """Play a scenario in the same workspace: another order, whose manager is another one."""
+        scenario = read_scenario(find_scenario(name))
+        rehearsal = Rehearsal(f"{self.server}/api/ext", self.client.api_key)
+        for outcome in Player(rehearsal).play(scenario):
+            if outcome.failure is not None:
+                raise WalkError(f"{outcome.step.do}: {outcome.failure}")
+        return f"{scenario.name.lower()}: {len(scenario.steps)} steps came out right"
 
 
 def _expect(actual: object, wanted: object, what: str) -> None:
