@@ -10,11 +10,11 @@ from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import events_of, ordered, posted, workable
 from tests.workbench.office import Office
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.errors import BundleNotFoundError, BundleStatusError
+from tokportal_server.workbench.doctor import examine
 
 
 async def test_archives_what_is_completed_or_cancelled(

@@ -22,11 +22,11 @@ from tests.orders.walk import (
     workable,
 )
 from tests.workbench.office import Office
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.errors import BundleNotFoundError, BundleStatusError
+from tokportal_server.workbench.doctor import examine
 
 Begin = Callable[[Client, Connection, World, Ports], Awaitable[str]]
 REFUNDS = """

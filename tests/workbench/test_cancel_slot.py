@@ -21,12 +21,12 @@ from tests.orders.walk import (
 )
 from tests.workbench.office import Office
 from tests.workbench.test_deadlines import later, sweep
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.errors import SlotTransitionError, VideoNotFoundError
+from tokportal_server.workbench.doctor import examine
 
 DAYS = 24
 

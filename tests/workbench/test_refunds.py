@@ -11,10 +11,10 @@ from tests.cast import CREDITS, World
 from tests.client import Client
 from tests.orders.walk import PROFILE, claimed, ordered, posted, set_up, uploaded, video, working
 from tests.workbench.office import Office
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.workbench.doctor import examine
 from tokportal_server.workbench.operations.refund_debit import refund_debit
 from tokportal_server.workbench.operations.set_price import set_price
 

@@ -8,10 +8,10 @@ from tests.cast import CREDITS, World
 from tests.client import Client
 from tests.orders.walk import PROFILE, ordered, published, video
 from tests.workbench.office import Office
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import BundleStatusError
+from tokportal_server.workbench.doctor import examine
 from tokportal_server.workbench.errors import ChargesReversedError
 
 KEYS = (

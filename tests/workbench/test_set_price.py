@@ -10,9 +10,9 @@ from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import order, ordered
 from tests.workbench.office import Office
-from tokportal_server.cli.doctor import examine
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.doctor import examine
 from tokportal_server.workbench.operations.set_price import price_history, set_price
 from tokportal_server.workspaces.audit import INSTALLATION
 

@@ -10,7 +10,13 @@ from tokportal_server.lib.db import Connection, existing
 from tokportal_server.orders.locks import Row
 from tokportal_server.workbench.operations.claim_bundle import FIRST_REFUSAL
 
-PLACES = "SELECT countries, platforms FROM managers WHERE person_id = $1"
+# `is_full`: they hold as many orders as they may at once.
+PLACES = """
+SELECT m.countries, m.platforms, m.capacity,
+       m.capacity <= (SELECT count(*) FROM claims c
+                       WHERE c.manager_id = m.person_id AND c.status = 'live') AS is_full
+  FROM managers m WHERE m.person_id = $1
+"""
 PAUSED_EVERYWHERE = "SELECT reason FROM kill_switches WHERE scope = 'all'"
 # Priority first, then the oldest. What claim_bundle would refuse is left out; it decides.
 QUEUE = """
@@ -59,11 +65,13 @@ SELECT b.workspace_id, b.id, b.platform, b.country, b.bundle_type, k.due_at, w.c
  ORDER BY k.due_at NULLS LAST, b.id
 """
 HELD = """
-SELECT k.due_at, w.clock_offset, c.name AS country_name, c.timezone
+SELECT k.due_at, w.clock_offset, c.name AS country_name, c.timezone, a.stopped_reason,
+       COALESCE(a.consent_ends_at <= now() + w.clock_offset, false) AS frozen
   FROM claims k
   JOIN workspaces w ON w.id = k.workspace_id
   JOIN bundles b ON b.workspace_id = k.workspace_id AND b.id = k.bundle_id
   JOIN countries c ON c.code = b.country
+  LEFT JOIN saved_accounts a ON a.workspace_id = b.workspace_id AND a.id = b.saved_account_id
  WHERE k.workspace_id = $1 AND k.bundle_id = $2 AND k.manager_id = $3 AND k.status = 'live'
 """
 CLOCK = "SELECT clock_offset FROM workspaces WHERE id = $1"
@@ -76,7 +84,7 @@ async def claimable(conn: Connection, manager_id: UUID) -> list[Row]:
 
 
 async def places_of(conn: Connection, manager_id: UUID) -> Row:
-    """Give the countries and platforms of a manager."""
+    """Give the countries and platforms of a manager, and whether they may claim any more."""
     return existing(await conn.fetchrow(PLACES, manager_id))
 
 

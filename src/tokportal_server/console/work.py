@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from tokportal_server.accounts.wire import Credentials
-from tokportal_server.bundles.queries import get_bundle, get_profile
-from tokportal_server.console import queue
+from tokportal_server.bundles.queries import get_bundle
+from tokportal_server.console import desk_lists, queue
+from tokportal_server.console.earnings import pay_of_order
+from tokportal_server.console.work_page import held_claim, show_work, work_address
 from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.errors import bundle_not_found
-from tokportal_server.orders.locks import Row
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.pages.page import Answer, Page, Redirect, Refusal, Shown, Visit
-from tokportal_server.pages.texts import text
-from tokportal_server.videos.queries import list_slots
-from tokportal_server.videos.wire import Slot, SlotContent
+from tokportal_server.workbench.earnings.rates import rates_at
 from tokportal_server.workbench.errors import ClaimNotYoursError
 from tokportal_server.workbench.operations.claim_bundle import claim_bundle
 from tokportal_server.workbench.operations.open_credentials import open_credentials
@@ -32,15 +31,16 @@ from tokportal_server.workbench.operations.submit_slot import submit_slot
 # What a form does, in the transaction that it is given.
 Act = Callable[[UnitOfWork, OrderRules], Awaitable[object]]
 _SECRETS = ("password", "email", "email_password")
-# What a slot's media are; the rest of its content is told line by line.
-_MEDIA: Final = ("video_url", "carousel_images", "story_image_url")
 
 
 async def show_queue(visit: Visit, refusal: Refusal | None = None) -> Answer:
     """Show what can be claimed, or why there is nothing."""
     person = visit.person.id
+    offers = await queue.claimable(visit.conn, person)
+    rates = await rates_at(visit.conn, real_now())
     facts = {
-        "offers": await queue.claimable(visit.conn, person),
+        "offers": offers,
+        "pays": {offer["id"]: pay_of_order(rates, offer) for offer in offers},
         "places": await queue.places_of(visit.conn, person),
         "paused": await queue.paused_because(visit.conn),
         "hours": OrderRules.of(visit.ports.settings).profile_claim.total_seconds() / 3600,
@@ -51,8 +51,16 @@ async def show_queue(visit: Visit, refusal: Refusal | None = None) -> Answer:
 
 
 async def show_mine(visit: Visit) -> Answer:
-    """Show the orders that the manager holds."""
-    facts = {"orders": await queue.held(visit.conn, visit.person.id), "now": real_now()}
+    """Show the orders that the manager holds, and what else is for them to do."""
+    person = visit.person.id
+    accounts = await desk_lists.accounts_of(visit.conn, person)
+    facts = {
+        "orders": await queue.held(visit.conn, person),
+        "comments": await desk_lists.comments_to_write(visit.conn, person),
+        "edits": await desk_lists.edits_to_make(visit.conn, person),
+        "waiting": [one for one in accounts if desk_lists.waits_for_code(one)],
+        "now": real_now(),
+    }
     return Shown("mine.html", facts)
 
 
@@ -68,51 +76,7 @@ async def claim(visit: Visit) -> Answer:
             await claim_bundle(tx=tx, actor=visit.manager, bundle_id=bundle_id, rules=rules)
     except ApiError as error:
         return await show_queue(visit, Refusal.of("claim", error, visit))
-    return Redirect(f"{_address(visit)}?done=claimed")
-
-
-async def show_work(visit: Visit, refusal: Refusal | None = None) -> Answer:
-    """Show one order that the manager holds: the brief, and the forms for what is to be done.
-
-    Raises:
-        ClaimNotYoursError: they do not hold it.
-    """
-    workspace_id, bundle_id = visit.id("workspace"), visit.id("bundle")
-    claim_row = await _held(visit)
-    origin = visit.ports.settings.origin()
-    bundle = await get_bundle(visit.conn, workspace_id, bundle_id)
-    profile = None
-    if bundle.account_id is not None:
-        profile = await get_profile(visit.conn, workspace_id, bundle_id, base_url=origin)
-    slots = await list_slots(visit.conn, workspace_id, bundle_id, base_url=origin)
-    facts = {
-        "bundle": bundle,
-        "profile": profile,
-        "slots": slots,
-        "details": {slot.position: slot_details(slot) for slot in slots},
-        "claim": claim_row,
-        "address": _address(visit),
-        "now": real_now() + claim_row["clock_offset"],
-        "refusal": refusal,
-    }
-    return Shown("work.html", facts, refusal.status if refusal else 200)
-
-
-def slot_details(slot: Slot) -> list[tuple[str, str]]:
-    """Give what a slot asks for beside its media, as names of fields and texts."""
-    told = []
-    for name in SlotContent.__struct_fields__:
-        value: Any = getattr(slot, name)
-        if name in _MEDIA or value is None or value == []:
-            continue
-        shown = ", ".join(value) if isinstance(value, list) else str(value)
-        told.append(
-            (
-                name,
-                text("answer.yes" if value else "answer.no") if isinstance(value, bool) else shown,
-            )
-        )
-    return told
+    return Redirect(f"{work_address(visit)}?done=claimed")
 
 
 async def release(visit: Visit) -> Answer:
@@ -199,7 +163,7 @@ async def post_report(visit: Visit) -> Answer:
 async def show_credentials(visit: Visit) -> Answer:
     """Open what opens the account, for whoever holds the order; the audit log has it."""
     workspace_id, bundle_id = visit.id("workspace"), visit.id("bundle")
-    row = await _held(visit)
+    row = await held_claim(visit)
     bundle = await get_bundle(visit.conn, workspace_id, bundle_id)
     if bundle.saved_account_id is None:
         raise bundle_not_found(bundle_id)
@@ -211,7 +175,7 @@ async def show_credentials(visit: Visit) -> Answer:
             account_id=bundle.saved_account_id,
         )
     facts = {**msgspec.structs.asdict(opened), "username": bundle.username}
-    return Shown("credentials.html", {"credentials": facts, "address": _address(visit)})
+    return Shown("credentials.html", {"credentials": facts, "address": work_address(visit)})
 
 
 async def _act(
@@ -223,7 +187,7 @@ async def _act(
 ) -> Answer:
     """Do something on an order and go on, or show its page again with what was refused."""
     workspace_id, bundle_id = visit.id("workspace"), visit.id("bundle")
-    claim_row = await _held(visit)
+    claim_row = await held_claim(visit)
     try:
         async with visit.writing(workspace_id, real_now() + claim_row["clock_offset"]) as tx:
             await act(tx, OrderRules.of(visit.ports.settings))
@@ -233,24 +197,7 @@ async def _act(
         return await show_work(visit, Refusal.of(form, error, visit))
     # Given back, or completed by what was handed in: there is no page of it any more.
     still = await queue.held_one(visit.conn, workspace_id, bundle_id, visit.person.id)
-    return Redirect(f"{_address(visit) if still else '/desk/mine'}?done={done}")
-
-
-async def _held(visit: Visit) -> Row:
-    """Give the claim that the page is about.
-
-    Raises:
-        ClaimNotYoursError: somebody else has it, or nobody.
-    """
-    ids = (visit.id("workspace"), visit.id("bundle"))
-    row = await queue.held_one(visit.conn, *ids, visit.person.id)
-    if row is None:
-        raise ClaimNotYoursError(text("work.not_yours"))
-    return row
-
-
-def _address(visit: Visit) -> str:
-    return f"/desk/{visit.path['workspace']}/{visit.path['bundle']}"
+    return Redirect(f"{work_address(visit) if still else '/desk/mine'}?done={done}")
 
 
 _ONE = "/desk/{workspace}/{bundle}"

@@ -51,7 +51,7 @@ Kind = Literal[
 
 # Each arm reads a partial index of what can be due at all. $1 is the latest time, $2 a workspace
 # (a rehearsal) or null (all workspaces on real time), $3 how long a slot may stay empty, $4 how
-# long before their end the owner is warned of credits.
+# long before their end the owner is warned of credits, $5 how much to give.
 DUE = """
 SELECT d.kind, d.workspace_id, d.object_id, d.position, d.due_at FROM (
     SELECT 'priority' AS kind, workspace_id, id AS object_id, NULL::integer AS position,
@@ -100,7 +100,7 @@ SELECT d.kind, d.workspace_id, d.object_id, d.position, d.due_at FROM (
 ) d
   JOIN workspaces w ON w.id = d.workspace_id
  WHERE CASE WHEN $2::uuid IS NULL THEN NOT w.rehearsal ELSE d.workspace_id = $2 END
- ORDER BY d.due_at, d.object_id, d.position LIMIT 200
+ ORDER BY d.due_at, d.object_id, d.position LIMIT $5
 """
 REHEARSALS = "SELECT id, clock_offset FROM workspaces WHERE rehearsal"
 REVIEW_PASSED = "review time passed"
@@ -113,6 +113,7 @@ SELECT * FROM slots
 # Contract section 6. A slot that was added, emptied or renamed later has its own sixty days.
 IDLE_AFTER = timedelta(days=60)
 IDLE = "no content for 60 days"
+_MOST = 200
 OVERDUE = "UPDATE slots SET overdue_at = $3 WHERE workspace_id = $1 AND id = $2"
 
 
@@ -174,9 +175,14 @@ class Deadlines:
             return False
 
 
-async def find_due(conn: Connection, now: datetime, rehearsal: UUID | None) -> list[Due]:
-    """Give what is due at ``now`` in one rehearsal, or (None) in all workspaces on real time."""
-    rows = await conn.fetch(DUE, now, rehearsal, IDLE_AFTER, WARN_AHEAD)
+async def find_due(
+    conn: Connection, now: datetime, rehearsal: UUID | None, *, most: int = _MOST
+) -> list[Due]:
+    """Give what is due at ``now`` in one rehearsal, or (None) in all workspaces on real time.
+
+    No more than ``most``, those that are due longest.
+    """
+    rows = await conn.fetch(DUE, now, rehearsal, IDLE_AFTER, WARN_AHEAD, most)
     return [Due(**row) for row in rows]
 
 

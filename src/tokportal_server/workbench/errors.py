@@ -75,3 +75,11 @@ class WorkFrozenError(ApiError):
     code = "WORK_FROZEN"
     status = 409
     remedy = "The operator: note the owner's new consent (`tokportal-server account consent`)."
+
+
+class ManagerNotFoundError(ApiError):
+    """Nobody works as this manager; those of a rehearsal are simulated."""
+
+    code = "MANAGER_NOT_FOUND"
+    status = 404
+    remedy = "The operator: take the e-mail address of a manager from the list of people."

@@ -20,9 +20,13 @@ from tokportal_server.videos.workable import make_workable
 from tokportal_server.workbench.claim_guard import frozen_because
 from tokportal_server.workbench.errors import NotClaimableError
 
+# Locked: a manager who is being deactivated claims before that, or not at all, and two claims of
+# one manager count each other.
 MANAGER = """
-SELECT m.*, w.rehearsal FROM managers m, workspaces w WHERE m.person_id = $1 AND w.id = $2
+SELECT m.*, w.rehearsal FROM managers m, workspaces w
+ WHERE m.person_id = $1 AND w.id = $2 FOR NO KEY UPDATE OF m
 """
+HELD = "SELECT count(*) FROM claims WHERE manager_id = $1 AND status = 'live'"
 ACCOUNT_MANAGER = "SELECT manager_id FROM saved_accounts WHERE workspace_id = $1 AND id = $2"
 TAKE_OVER = "UPDATE saved_accounts SET manager_id = $3 WHERE workspace_id = $1 AND id = $2"
 CLAIM = """
@@ -91,7 +95,14 @@ async def _not_offered(tx: UnitOfWork, bundle: Row, manager: Row) -> str | None:
         return f"work is paused: {pauses[0]['reason']}"
     if frozen := await frozen_because(tx, bundle):
         return f"work on the account stands still: {frozen}"
-    return await _reserved(tx, bundle, manager)
+    return await _full(tx, manager) or await _reserved(tx, bundle, manager)
+
+
+async def _full(tx: UnitOfWork, manager: Row) -> str | None:
+    most: int | None = manager["capacity"]
+    if most is None or await tx.conn.fetchval(HELD, manager["person_id"]) < most:
+        return None
+    return f"you hold {most} orders or more, as many as you may at once"
 
 
 async def _reserved(tx: UnitOfWork, bundle: Row, manager: Row) -> str | None:

@@ -8,10 +8,12 @@ from tokportal_server.credits import ledger
 from tokportal_server.credits.ledger import Reference
 from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.jobs import enqueue
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.locks import Row, lock_bundle
 from tokportal_server.orders.refunds import give_back, plan_entry_refund
 from tokportal_server.workbench.claim_guard import check_reason
+from tokportal_server.workbench.earnings.finished import EARNINGS_JOB
 from tokportal_server.workbench.errors import DebitNotFoundError
 from tokportal_server.workspaces.audit import write_audit
 
@@ -64,6 +66,15 @@ async def refund_debit(
         balance = await _of_bundle(tx, one, debit, amount, reason, actor)
     else:
         balance = await _of_anything_else(tx, debit, amount, reason, actor)
+    await enqueue(
+        tx.conn,
+        EARNINGS_JOB,
+        {
+            "workspace_id": tx.workspace_id,
+            "type": "debit.refunded",
+            "data": {"entry_id": entry_id},
+        },
+    )
     await write_audit(
         tx.conn,
         workspace_id=tx.workspace_id,
