@@ -9,7 +9,6 @@ from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import claimed, published, set_up, video
 from tokportal_server.accounts.wire import Credentials
-from tokportal_server.cli.doctor import examine
 from tokportal_server.credits import ledger
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.clock import real_now
@@ -17,6 +16,7 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.workbench.doctor import examine
 from tokportal_server.workbench.operations import reverse_charges as operations
 from tokportal_server.workbench.operations.submit_account import SubmittedAccount, submit_account
 

@@ -34,12 +34,13 @@ from tests.orders.walk import (
     working,
 )
 from tokportal_server.bundles.operations.publish_bundle import BLOCKERS
-from tokportal_server.cli.administration import grant_credits
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.workbench.acting import act
 from tokportal_server.workbench.operations.cancel_slot import cancel_slot
+from tokportal_server.workbench.operations.grant_credits import grant_credits
 from tokportal_server.workbench.operations.kill_switch import Scope, Switch, pause, resume
 
 WARNINGS = {"NO_PROFILE_PICTURE", "MEDIA_FETCHING", "STALE_DATES"}
@@ -275,12 +276,10 @@ async def test_the_operator_grants_the_credits_for_charges_that_were_reversed(
     found = await hindrances(scene.alice, bundle_id)
     assert found["CHARGES_REVERSED", None]["resolve"] == {"who": "operator"}
 
-    await grant_credits(
+    await act(
         scene.conn,
-        workspace_id=scene.world.acme,
-        amount=1,
-        reason="Goodwill",
-        expires_in_days=None,
+        scene.world.acme,
+        lambda tx: grant_credits(tx=tx, actor=scene.world.as_olga, amount=1, reason="Goodwill"),
     )
 
     assert ("CHARGES_REVERSED", None) not in await hindrances(scene.alice, bundle_id)

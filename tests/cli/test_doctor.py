@@ -9,11 +9,11 @@ from tests.client import Client
 from tests.comments.steps import commented, delivered
 from tests.credits.moves import grant
 from tests.orders.walk import claimed, published, video
-from tokportal_server.cli.doctor import CHECKS, examine
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.webhooks.dispatch import Dispatcher
+from tokportal_server.workbench.doctor import CHECKS, examine
 from tokportal_server.workbench.machines import MACHINES
 
 REFUND_MORE = """
@@ -21,6 +21,12 @@ INSERT INTO credit_entries (workspace_id, type, amount, description, balance_aft
                             refunds_entry_id, business_key, actor_kind, created_at)
 SELECT workspace_id, 'refund', -amount + 1, '', 1, 'bundle', id, 'x:' || id, 'system', now()
   FROM credit_entries WHERE type = 'debit' AND reference_kind = 'bundle'
+"""
+EARN = """
+INSERT INTO earnings (workspace_id, manager_id, month, type, kind, job_id, subject, amount,
+                      currency, reason, at)
+SELECT s.workspace_id, m.person_id, '2026-01-01', '{}', 'video', s.id, '', 0, 'USD', 'x', now()
+  FROM slots s, managers m WHERE s.position = 1
 """
 PAID_EXTRA = video(volume_added_sound=1)
 # What somebody with too many rights could do, by the check that finds it.
@@ -97,6 +103,7 @@ DAMAGE = {
         "UPDATE webhook_tallies SET n = n + 1",
         "DELETE FROM webhook_tallies",
     ],
+    "earnings": [EARN.format("job"), EARN.format("reversal")],
     "journal of bundles": [
         "UPDATE bundles SET status = 'completed'",
         "DELETE FROM journal WHERE kind = 'bundle' AND to_status = 'published'",

@@ -10,8 +10,8 @@ from tests.cast import CREDITS, World
 from tests.cli.command import Command, Outcome
 from tests.client import Client
 from tests.orders.walk import PROFILE, ordered
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.doctor import examine
 
 WHY = ("--reason", "A mistake of ours.")
 AUDIT = "SELECT action, actor_id, reason FROM audit ORDER BY ordinal"
@@ -144,7 +144,7 @@ async def test_credits_are_refunded_corrected_and_watched(
     assert done["credits_refunded"] == 24
     assert [f for f in await examine(conn) if f.contradictions] == []
     actions = [row["action"] for row in await conn.fetch(AUDIT)]
-    assert actions == ["credits.refund", "credits.adjust", "bundle.cancel"]
+    assert actions == ["credits.refund", "credits.low_mark", "credits.adjust", "bundle.cancel"]
 
 
 async def test_who_is_no_operator_cannot_be_named_as_one(

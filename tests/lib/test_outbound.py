@@ -294,4 +294,37 @@ async def test_a_dry_run_cannot_call_out() -> None:
     with pytest.raises(UnexpectedCall):
         await outbound.post("https://hooks.example.com/", b"", {})
     with pytest.raises(UnexpectedCall):
+        await outbound.get("https://hooks.example.com/", {})
+    with pytest.raises(UnexpectedCall):
         outbound.download("https://hooks.example.com/", max_bytes=1, total_timeout=1)
+
+
+async def test_a_get_sends_its_headers_and_follows_no_redirect() -> None:
+    asked: list[bytes] = []
+
+    async def redirect(head: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.append(head)
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /on\r\nX-Usage: 7\r\n")
+        writer.write(b"Content-Length: 4\r\n\r\nthis")
+        await writer.drain()
+
+    async with (
+        receiver(redirect) as port,
+        Outbound(OutboundPolicy(allow_loopback=True)) as outbound,
+    ):
+        answer = await outbound.get(
+            f"http://127.0.0.1:{port}/v2?a=b", {"Authorization": "Bearer t"}, keep_body=2
+        )
+    assert (answer.status, answer.body, answer.headers["x-usage"]) == (302, b"th", "7")
+    [head] = asked
+    assert head.startswith(b"GET /v2?a=b HTTP/1.1\r\n")
+    assert b"Authorization: Bearer t\r\n" in head
+
+
+async def test_a_get_opens_no_socket_to_a_private_address() -> None:
+    sockets = Sockets()
+    async with Outbound(OutboundPolicy(), resolver=FakeNames({}), open_socket=sockets) as outbound:
+        with pytest.raises(OutboundFailure) as caught:
+            await outbound.get("https://169.254.169.254/latest", {})
+    assert caught.value.error_class == "blocked"
+    assert sockets.dialled == []

@@ -156,6 +156,8 @@ def test_no_form_of_printing_shows_a_secret() -> None:
             "needs TOKPORTAL_DATABASE_DIRECT_URL",
         ),
         ({"DATABASE_DIRECT_URL": "postgresql://h/d"}, "set both"),
+        ({"TIKTOK_CLIENT_KEY": "k"}, "TOKPORTAL_TIKTOK_CLIENT_SECRET belong together"),
+        ({"INSTAGRAM_APP_SECRET": "s"}, "TOKPORTAL_INSTAGRAM_APP_SECRET belong together"),
     ],
 )
 def test_refuses_settings_that_contradict_each_other(environ: dict[str, str], way_out: str) -> None:

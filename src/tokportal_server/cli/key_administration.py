@@ -10,14 +10,10 @@ from uuid import UUID
 from cyclopts import Parameter
 from msgspec import UNSET, UnsetType
 
-from tokportal_server.cli.administration import (
-    MOST_DAYS,
-    AdministrationError,
-    find_person,
-    require_workspace,
-)
+from tokportal_server.cli.administration import COMMAND_LINE, MOST_DAYS, AdministrationError
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
+from tokportal_server.workspaces.lookups import find_person, workspace_now
 from tokportal_server.workspaces.operations import api_keys
 from tokportal_server.workspaces.operations.api_keys import (
     LONGEST_NAME,
@@ -77,7 +73,7 @@ async def create_key(
     expires_in_days: int | None = None,
 ) -> tuple[UUID, str]:
     """Make a key; give its id, and the key in the clear, which nobody can do again."""
-    await require_workspace(conn, workspace_id)
+    await workspace_now(conn, workspace_id)
     return await api_keys.create_api_key(
         conn=conn,
         workspace_id=workspace_id,
@@ -86,12 +82,13 @@ async def create_key(
         scope=scope,
         environment=environment,
         expires_at=None if expires_in_days is None else _in_days(expires_in_days),
+        actor=COMMAND_LINE,
     )
 
 
 async def list_keys(conn: Connection, *, workspace_id: UUID) -> list[ApiKey]:
     """Give the workspace's keys, newest first."""
-    await require_workspace(conn, workspace_id)
+    await workspace_now(conn, workspace_id)
     return await api_keys.list_api_keys(conn=conn, workspace_id=workspace_id)
 
 
@@ -108,7 +105,7 @@ async def edit_key(conn: Connection, *, workspace_id: UUID, key_id: UUID, edit: 
         bucket_refill=_override(edit, "bucket_refill", edit.bucket_refill),
     )
     edited = await api_keys.edit_api_key(
-        conn=conn, workspace_id=workspace_id, key_id=key_id, changes=changes
+        conn=conn, workspace_id=workspace_id, key_id=key_id, changes=changes, actor=COMMAND_LINE
     )
     if edited is None:
         raise _no_live_key(workspace_id, key_id)
@@ -117,7 +114,10 @@ async def edit_key(conn: Connection, *, workspace_id: UUID, key_id: UUID, edit: 
 
 async def revoke_key(conn: Connection, *, workspace_id: UUID, key_id: UUID) -> None:
     """End a key that is live."""
-    if not await api_keys.revoke_api_key(conn=conn, workspace_id=workspace_id, key_id=key_id):
+    revoked = await api_keys.revoke_api_key(
+        conn=conn, workspace_id=workspace_id, key_id=key_id, actor=COMMAND_LINE
+    )
+    if not revoked:
         raise _no_live_key(workspace_id, key_id)
 
 

@@ -15,12 +15,17 @@ from tokportal_server.accounts.sealing import (
     credentials_context,
     open_credentials,
 )
+from tokportal_server.analytics.connections import connection_context
+from tokportal_server.cli.administration import COMMAND_LINE
 from tokportal_server.http.idempotency import sealed_context
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.vault_check import forget_other_keys, prove_vault
+from tokportal_server.pages.mails import mail_context
+from tokportal_server.pages.second_factor import factor_context
 from tokportal_server.videos.proofs.keys import key_context
 from tokportal_server.webhooks.sealing import secret_context
+from tokportal_server.workspaces.audit import INSTALLATION, write_audit
 
 # Bytes 2 to 5 of a sealed record name its key.
 FIND_CREDENTIALS = """
@@ -58,6 +63,26 @@ SELECT public_key, sealed FROM proof_keys
  ORDER BY public_key LIMIT $2 FOR UPDATE
 """
 WRITE_PROOF_KEY = "UPDATE proof_keys SET sealed = $2 WHERE public_key = $1"
+FIND_FACTORS = """
+SELECT person_id, secret_sealed FROM second_factors
+ WHERE substring(secret_sealed FROM 2 FOR 4) <> $1
+ ORDER BY person_id LIMIT $2 FOR UPDATE
+"""
+WRITE_FACTOR = "UPDATE second_factors SET secret_sealed = $2 WHERE person_id = $1"
+FIND_MAILS = """
+SELECT id, mail_sealed FROM sealed_mails
+ WHERE substring(mail_sealed FROM 2 FOR 4) <> $1
+ ORDER BY id LIMIT $2 FOR UPDATE
+"""
+WRITE_MAIL = "UPDATE sealed_mails SET mail_sealed = $2 WHERE id = $1"
+FIND_CONNECTIONS = """
+SELECT workspace_id, saved_account_id, sealed FROM analytics_connections
+ WHERE substring(sealed FROM 2 FOR 4) <> $1
+ ORDER BY workspace_id, saved_account_id LIMIT $2 FOR UPDATE
+"""
+WRITE_CONNECTION = """
+UPDATE analytics_connections SET sealed = $3 WHERE workspace_id = $1 AND saved_account_id = $2
+"""
 _BATCH: Final = 200
 
 
@@ -75,6 +100,14 @@ async def rotate(conn: Connection, vault: Vault, *, batch: int = _BATCH) -> int:
     while done := sum([await _all_of(conn, vault, one, batch) for one in _STORES]):
         changed += done
     await forget_other_keys(conn, vault)
+    await write_audit(
+        conn,
+        workspace_id=INSTALLATION,
+        action="vault.rotate",
+        subject=("vault", None),
+        actor=COMMAND_LINE,
+        details={"key_id": vault.current, "rewrapped": changed},
+    )
     return changed
 
 
@@ -101,6 +134,15 @@ async def _credentials(conn: Connection, vault: Vault, batch: int) -> int:
         opened = open_credentials(vault, sealed, workspace_id=key[0], account_id=key[1])
         await conn.execute(WRITE_CREDENTIALS, *key, sealed)
         await conn.execute(WRITE_ADDRESS, *key, address_hash(vault, opened.email))
+    return len(rows)
+
+
+async def _connections(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_CONNECTIONS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        key = (row["workspace_id"], row["saved_account_id"])
+        sealed = vault.rewrap(row["sealed"], context=connection_context(*key))
+        await conn.execute(WRITE_CONNECTION, *key, sealed)
     return len(rows)
 
 
@@ -139,4 +181,30 @@ async def _proof_keys(conn: Connection, vault: Vault, batch: int) -> int:
     return len(rows)
 
 
-_STORES: Final = (_credentials, _codes, _secrets, _answers, _proof_keys)
+async def _factors(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_FACTORS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        context = factor_context(row["person_id"])
+        sealed = vault.rewrap(row["secret_sealed"], context=context)
+        await conn.execute(WRITE_FACTOR, row["person_id"], sealed)
+    return len(rows)
+
+
+async def _mails(conn: Connection, vault: Vault, batch: int) -> int:
+    rows = await conn.fetch(FIND_MAILS, bytes.fromhex(vault.current), batch)
+    for row in rows:
+        sealed = vault.rewrap(row["mail_sealed"], context=mail_context(row["id"]))
+        await conn.execute(WRITE_MAIL, row["id"], sealed)
+    return len(rows)
+
+
+_STORES: Final = (
+    _credentials,
+    _connections,
+    _codes,
+    _secrets,
+    _answers,
+    _proof_keys,
+    _factors,
+    _mails,
+)

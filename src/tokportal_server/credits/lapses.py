@@ -11,8 +11,10 @@ from typing import Final
 
 from tokportal_server.credits import ledger
 from tokportal_server.http.validation import Problem, refuse
+from tokportal_server.lib.actor import SYSTEM, Actor
 from tokportal_server.lib.clock import wire_time
 from tokportal_server.lib.unit_of_work import UnitOfWork
+from tokportal_server.workspaces.audit import write_audit
 
 WARN = "SELECT * FROM ledger_warn($1, $2, $3) ORDER BY expires_at, ordinal"
 SET_LOW_MARK = """
@@ -43,7 +45,7 @@ async def settle_lots(tx: UnitOfWork) -> bool:
     return bool(expired or ending)
 
 
-async def set_low_mark(*, tx: UnitOfWork, credits_below: int) -> None:
+async def set_low_mark(*, tx: UnitOfWork, credits_below: int, actor: Actor = SYSTEM) -> None:
     """Have the workspace told when its credits fall below a mark, and when they are back; 0: never.
 
     If they are below it already, it is told at once.
@@ -55,3 +57,11 @@ async def set_low_mark(*, tx: UnitOfWork, credits_below: int) -> None:
         refuse([Problem("credits_below", f"must be 0 to {HIGHEST_MARK} credits", credits_below)])
     await tx.conn.execute(SET_LOW_MARK, tx.workspace_id, credits_below)
     await ledger.expire(tx)
+    await write_audit(
+        tx.conn,
+        workspace_id=tx.workspace_id,
+        action="credits.low_mark",
+        subject=("workspace", tx.workspace_id),
+        actor=actor,
+        details={"credits_below": credits_below},
+    )

@@ -77,8 +77,7 @@ async def history(
     conn: Connection, workspace_id: UUID, query: HistoryQuery
 ) -> tuple[list[Transaction], Page]:
     """Give a page of entries, newest first."""
-    begin = query.date_from and datetime.combine(query.date_from, time.min, UTC)
-    end = query.date_to and datetime.combine(query.date_to, time.max, UTC)
+    begin, end = span_of(query)
     rows = await conn.fetch(HISTORY, workspace_id, begin, end, query.per_page, query.offset)
     total = await conn.fetchval(HISTORY_TOTAL, workspace_id, begin, end)
     entries = [
@@ -96,6 +95,13 @@ async def history(
         for row in rows
     ]
     return entries, query.of(total)
+
+
+def span_of(query: HistoryQuery) -> tuple[datetime | None, datetime | None]:
+    """Give the first and the last moment of the days that are asked for; None is without end."""
+    begin = query.date_from and datetime.combine(query.date_from, time.min, UTC)
+    end = query.date_to and datetime.combine(query.date_to, time.max, UTC)
+    return begin, end
 
 
 async def me(conn: Connection, caller: Caller) -> Me:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -11,10 +11,14 @@ ActorKind = Literal["customer", "manager", "operator", "system"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """``id`` is the API key of a customer, the person otherwise; None for the system itself."""
+    """``id`` is the API key of a customer, the person otherwise; None for the system itself.
+
+    ``address`` is where they acted from, if that is known: a network address, or the command line.
+    """
 
     kind: ActorKind
     id: UUID | None = None
+    address: str | None = field(default=None, compare=False)
 
 
 SYSTEM = Actor("system")

@@ -5,8 +5,9 @@ A dry run gets the same operation with null ports: one code path, no effect.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +23,7 @@ BalanceReader = Callable[[Connection, UUID, datetime], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """One per process."""
+    """One per process; ``stopping`` is set when it shall end, and with it what lasts for ever."""
 
     settings: Settings
     database: Database
@@ -31,3 +32,4 @@ class Ports:
     outbound_policy: OutboundPolicy
     vault: Vault
     balance: BalanceReader
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)

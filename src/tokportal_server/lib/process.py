@@ -8,7 +8,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -50,6 +51,26 @@ def die_with_parent(number: signal.Signals = signal.SIGTERM, *, parent: int | No
     # The parent may have ended before the call; then no signal would ever come.
     if os.getppid() != expected:
         os.kill(os.getpid(), number)
+
+
+@contextmanager
+def noticing(numbers: Sequence[signal.Signals], act: Callable[[], object]) -> Iterator[None]:
+    """Have ``act`` called in the running loop when a signal comes, beside the loop's own handler.
+
+    A loop's handler is told through the file descriptor that Python writes every signal to, so one
+    more in Python's own table takes nothing from it. For the main thread.
+    """
+    loop = asyncio.get_running_loop()
+
+    def notice(*_: object) -> None:
+        loop.call_soon_threadsafe(act)
+
+    before = [signal.signal(number, notice) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

@@ -9,62 +9,33 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
 from msgspec import Meta
 
 from tokportal_server.lib import environment
 from tokportal_server.lib.environment import SECRET
+from tokportal_server.lib.setting_rules import contradictions
+from tokportal_server.lib.setting_types import (
+    CallsPerMinute,
+    ClientId,
+    HostName,
+    Hours,
+    MailAddress,
+    Network,
+    Port,
+    PostgresUrl,
+    PublicUrl,
+    SigningSecret,
+    StorageUrl,
+    VaultKey,
+)
 
 PREFIX = "TOKPORTAL_"
 
 # The published clients read these two; whoever runs a client beside the server has them set.
 _OF_THE_CLIENTS = frozenset({"TOKPORTAL_API_KEY", "TOKPORTAL_BASE_URL"})
-
-# \Z, because $ would let a line break pass at the end.
-HostName = Annotated[
-    str,
-    Meta(pattern=r"^[A-Za-z0-9._:-]+\Z", extra={"accepts": "an address or a host name"}),
-]
-PublicUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#@]*)?\Z",
-        extra={"accepts": "an http or https URL without credentials, query or fragment"},
-    ),
-]
-PostgresUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^postgres(ql)?://\S+\Z",
-        extra={"accepts": "a URL `postgresql://user:password@host:port/database`"},
-    ),
-]
-StorageUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"^(file:[^@\n]*|s3://[^\s/@]+(/[^\s@]*)?)\Z",
-        extra={"accepts": "`file:directory` or `s3://bucket/prefix`, without credentials"},
-    ),
-]
-_ONE_KEY = r"([0-9A-Fa-f]{64}|[A-Za-z0-9+/_-]{43}=?)"
-VaultKey = Annotated[
-    str,
-    Meta(
-        pattern=rf"^{_ONE_KEY}([\s,]+{_ONE_KEY})*\Z",
-        extra={"accepts": "32 bytes as 64 hexadecimal digits or as base64; several with commas"},
-    ),
-]
-SigningSecret = Annotated[
-    str,
-    Meta(
-        pattern=r"^[!-~]{16,200}\Z",
-        extra={"accepts": "16 to 200 printable characters without blanks"},
-    ),
-]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Hours = Annotated[int, Meta(ge=1, le=8760)]
 
 
 class SettingsError(Exception):
@@ -149,6 +120,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["json", "console"],
         Meta(description="One JSON object a line, or lines for people."),
     ] = "json"
+    smtp_host: Annotated[
+        HostName | None,
+        Meta(description="Mail server; without it links are handed over, notices are pages only."),
+    ] = None
+    smtp_port: Annotated[
+        Port,
+        Meta(description="Port of the mail server."),
+    ] = 587
+    smtp_security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="Encryption of mail: begun by STARTTLS, from the first byte, or none."),
+    ] = "starttls"
+    smtp_username: Annotated[
+        str | None,
+        Meta(description="Account at the mail server; without it mail is sent without signing in."),
+    ] = None
+    smtp_password: Annotated[
+        str | None,
+        Meta(description="Password of that account.", extra=SECRET),
+    ] = None
+    mail_from: Annotated[
+        MailAddress | None,
+        Meta(description="Address that mail comes from; needed with `SMTP_HOST`."),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Meta(
+            description="Proxies in front of the server, whose `X-Forwarded-For` says where a "
+            "visitor is.",
+        ),
+    ] = ()
     drain_seconds: Annotated[
         int,
         Meta(ge=0, le=3600, description="Time that a stopping process gives to running work."),
@@ -256,6 +258,81 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = True
 
+    tiktok_client_key: Annotated[
+        ClientId | None,
+        Meta(description="Client key of your TikTok app; without it no account can be connected."),
+    ] = None
+    tiktok_client_secret: Annotated[
+        ClientId | None,
+        Meta(description="Client secret of that app.", extra=SECRET),
+    ] = None
+    tiktok_api_url: Annotated[
+        PublicUrl,
+        Meta(description="Where TikTok's Display API is; another one is for tests."),
+    ] = "https://open.tiktokapis.com"
+    tiktok_calls_per_minute: Annotated[
+        CallsPerMinute,
+        Meta(description="Most calls to TikTok's API, all processes together."),
+    ] = 300
+    instagram_app_id: Annotated[
+        ClientId | None,
+        Meta(description="Instagram app ID of your Meta app; without it no account is connected."),
+    ] = None
+    instagram_app_secret: Annotated[
+        ClientId | None,
+        Meta(description="Instagram app secret of that app.", extra=SECRET),
+    ] = None
+    instagram_api_url: Annotated[
+        PublicUrl,
+        Meta(description="Where Instagram's Graph API is; another one is for tests."),
+    ] = "https://graph.instagram.com"
+    instagram_login_url: Annotated[
+        PublicUrl,
+        Meta(description="Where codes become Instagram tokens; another one is for tests."),
+    ] = "https://api.instagram.com"
+    instagram_calls_per_minute: Annotated[
+        CallsPerMinute,
+        Meta(description="Most calls to Instagram's API, all processes together."),
+    ] = 200
+    analytics_refresh_hours: Annotated[
+        int,
+        Meta(ge=0, le=720, description="Age at which numbers are collected anew; 0 for never."),
+    ] = 24
+    analytics_refresh_quota: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="Refreshes a month that a workspace may ask for."),
+    ] = 500
+    analytics_snapshots_kept_days: Annotated[
+        int,
+        Meta(
+            ge=62,
+            le=3650,
+            description="Days that snapshots and their raw payloads are kept; rollups stay.",
+        ),
+    ] = 800
+    analytics_comments_kept_days: Annotated[
+        int,
+        Meta(ge=1, le=3650, description="Days that collected comments are kept."),
+    ] = 400
+
+    earnings_currency: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Z]{3}\Z",
+            description="Currency in which managers are paid, unless a rate names another.",
+            extra={"accepts": "three capital letters, as ISO 4217 has them"},
+        ),
+    ] = "USD"
+    earnings_ban_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=365,
+            description="A manager earns nothing by setting an account up that its platform bans "
+            "within so many days of its approval; 0: they always do.",
+        ),
+    ] = 0
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings; ``SettingsError`` names everything that is wrong, not only the first.
@@ -265,7 +342,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         values, problems = environment.read(
             _VARIABLES, environ, prefix=PREFIX, ignored=_OF_THE_CLIENTS
         )
-        problems += _contradictions(values)
+        problems += contradictions(values)
         if problems:
             raise SettingsError(problems)
         values.setdefault("home", default_home(environ, root=os.geteuid() == 0))
@@ -334,22 +411,3 @@ def _default_words(variable: environment.Variable) -> str:
             return f"`{','.join(str(item) for item in many)}`"
         case value:
             return f"`{value}`"
-
-
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    """Say which settings cannot stand together, each with the way out."""
-    problems = []
-    if "vault_key" in values and "vault_key_file" in values:
-        problems.append(
-            "TOKPORTAL_VAULT_KEY and TOKPORTAL_VAULT_KEY_FILE are both set: keep one of them."
-        )
-    if values.get("database_pooler") == "transaction" and "database_direct_url" not in values:
-        problems.append(
-            "TOKPORTAL_DATABASE_POOLER=transaction needs TOKPORTAL_DATABASE_DIRECT_URL: workers "
-            "and migrations cannot work through such a pooler."
-        )
-    if "database_direct_url" in values and "database_url" not in values:
-        problems.append(
-            "TOKPORTAL_DATABASE_DIRECT_URL is set without TOKPORTAL_DATABASE_URL: set both."
-        )
-    return problems

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.actor import SYSTEM, Actor
 from tokportal_server.lib.db import Connection
 
 WRITE = """
-INSERT INTO audit (workspace_id, action, subject_kind, subject_id, actor_kind, actor_id, reason,
-                   details)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO audit (workspace_id, action, subject_kind, subject_id, actor_kind, actor_id, address,
+                   reason, details)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 # What concerns the whole installation belongs to no workspace.
 INSTALLATION: Final = UUID(int=0)
@@ -34,8 +34,10 @@ async def write_audit(
     """Note an act, such as ``bundle.cancel`` of ``("bundle", id)``, at the real time.
 
     ``workspace_id`` is :data:`INSTALLATION` for acts that concern everybody; ``details`` must hold
-    no secret.
+    no secret. What the server does by itself is nobody's to answer for: it stands in the journal.
     """
+    if actor == SYSTEM:
+        return
     await conn.execute(
         WRITE,
         workspace_id,
@@ -43,6 +45,7 @@ async def write_audit(
         *subject,
         actor.kind,
         actor.id,
+        actor.address,
         reason,
         dict(details or {}),
     )

@@ -115,16 +115,24 @@ class Outbound:
                 connect_timeout=connect_timeout,
             )
         )
-        try:
-            kept = await _first_bytes(response, exchange, keep_body)
-            return Answer(
-                status=response.status,
-                body=kept,
-                headers={name.lower(): value for name, value in response.headers.items()},
-                duration_ms=exchange.duration_ms,
-            )
-        finally:
-            response.close()
+        return await _answer_of(response, exchange, keep_body)
+
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        total_timeout: float = 15.0,
+        keep_body: int = 2048,
+    ) -> Answer:
+        """Ask for ``url`` and give the answer, whatever its status; limits and errors as ``post``.
+
+        Redirects are answers too: they are not followed.
+        """
+        exchange = Exchange(total_timeout)
+        target = self._judged(url, exchange)
+        response = await self._request(METH_GET, target, exchange, headers=headers)
+        return await _answer_of(response, exchange, keep_body)
 
     @asynccontextmanager
     async def download(
@@ -239,6 +247,21 @@ def _closed_unanswered(failure: OutboundFailure) -> bool:
 def _timeout(connect: float) -> aiohttp.ClientTimeout:
     # The whole is timed by the exchange: aiohttp's own total would round itself up to seconds.
     return aiohttp.ClientTimeout(total=None, connect=connect)
+
+
+async def _answer_of(
+    response: PlainResponse | aiohttp.ClientResponse, exchange: Exchange, keep_body: int
+) -> Answer:
+    try:
+        kept = await _first_bytes(response, exchange, keep_body)
+        return Answer(
+            status=response.status,
+            body=kept,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            duration_ms=exchange.duration_ms,
+        )
+    finally:
+        response.close()
 
 
 async def _first_bytes(

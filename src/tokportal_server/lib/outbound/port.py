@@ -47,6 +47,16 @@ class OutboundPort(Protocol):
         Raises ``OutboundFailure``. Pieces need a ``Content-Length`` among the headers.
         """
 
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        total_timeout: float = 15.0,
+        keep_body: int = 2048,
+    ) -> Answer:
+        """Ask for ``url`` and give the answer, redirects too, or raise ``OutboundFailure``."""
+
     def download(
         self, url: str, *, max_bytes: int, total_timeout: float, max_redirects: int = 3
     ) -> AbstractAsyncContextManager[Download]:
@@ -72,6 +82,17 @@ class NullOutbound:
     ) -> Answer:
         """Raise ``UnexpectedCall``."""
         _refuse("POST", url)
+
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str],  # noqa: ARG002
+        *,
+        total_timeout: float = 15.0,  # noqa: ARG002
+        keep_body: int = 2048,  # noqa: ARG002
+    ) -> Answer:
+        """Raise ``UnexpectedCall``."""
+        _refuse("GET", url)
 
     def download(
         self,

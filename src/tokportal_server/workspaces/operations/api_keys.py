@@ -1,16 +1,22 @@
-"""The life of an API key: made once, shown once, edited without rotating, revoked at once."""
+"""The life of an API key: made once, shown once, edited without rotating, revoked at once.
+
+Each of these is in the audit log.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from tokportal_server.lib.actor import SYSTEM, Actor
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.signing import api_key_hash, new_api_key
+from tokportal_server.workspaces.audit import write_audit
 
 Environment = Literal["production", "staging", "development", "test"]
 Scope = Literal["*", "read", "write"]
@@ -83,25 +89,29 @@ async def create_api_key(
     expires_at: datetime | None = None,
     bucket_capacity: int | None = None,
     bucket_refill: float | None = None,
+    actor: Actor = SYSTEM,
 ) -> tuple[UUID, str]:
     """Make a key; give its id and the raw key, which nobody can read again.
 
     ``bucket_capacity`` (tokens) and ``bucket_refill`` (tokens a second) override the settings.
     """
     key_id, raw = uuid4(), new_api_key()
-    await conn.execute(
-        INSERT_KEY,
-        workspace_id,
-        key_id,
-        person_id,
-        name,
-        api_key_hash(raw),
-        environment,
-        scope,
-        expires_at,
-        bucket_capacity,
-        bucket_refill,
-    )
+    async with conn.transaction():
+        await conn.execute(
+            INSERT_KEY,
+            workspace_id,
+            key_id,
+            person_id,
+            name,
+            api_key_hash(raw),
+            environment,
+            scope,
+            expires_at,
+            bucket_capacity,
+            bucket_refill,
+        )
+        facts = {"name": name, "scope": scope, "environment": environment}
+        await _audit(conn, workspace_id, key_id, "api_key.create", actor, facts)
     return key_id, raw
 
 
@@ -112,7 +122,12 @@ async def list_api_keys(*, conn: Connection, workspace_id: UUID) -> list[ApiKey]
 
 
 async def edit_api_key(
-    *, conn: Connection, workspace_id: UUID, key_id: UUID, changes: KeyChanges
+    *,
+    conn: Connection,
+    workspace_id: UUID,
+    key_id: UUID,
+    changes: KeyChanges,
+    actor: Actor = SYSTEM,
 ) -> ApiKey | None:
     """Change a key that is not revoked, from its next request on; give it, None if there is none.
 
@@ -124,10 +139,8 @@ async def edit_api_key(
         if row is None:
             return None
         given = msgspec.structs.asdict(changes)
-        edited = msgspec.structs.replace(
-            msgspec.convert(dict(row), ApiKey),
-            **{name: value for name, value in given.items() if value is not UNSET},
-        )
+        given = {name: value for name, value in given.items() if value is not UNSET}
+        edited = msgspec.structs.replace(msgspec.convert(dict(row), ApiKey), **given)
         await conn.execute(
             EDIT_KEY,
             workspace_id,
@@ -139,9 +152,35 @@ async def edit_api_key(
             edited.bucket_capacity,
             edited.bucket_refill,
         )
+        facts = msgspec.to_builtins(given)
+        await _audit(conn, workspace_id, key_id, "api_key.edit", actor, facts)
     return edited
 
 
-async def revoke_api_key(*, conn: Connection, workspace_id: UUID, key_id: UUID) -> bool:
+async def revoke_api_key(
+    *, conn: Connection, workspace_id: UUID, key_id: UUID, actor: Actor = SYSTEM
+) -> bool:
     """End a key from the next request on; say whether it was live until now."""
-    return await conn.fetchval(REVOKE_KEY, workspace_id, key_id) is not None
+    async with conn.transaction():
+        revoked = await conn.fetchval(REVOKE_KEY, workspace_id, key_id) is not None
+        if revoked:
+            await _audit(conn, workspace_id, key_id, "api_key.revoke", actor, {})
+    return revoked
+
+
+async def _audit(
+    conn: Connection,
+    workspace_id: UUID,
+    key_id: UUID,
+    action: str,
+    actor: Actor,
+    details: Mapping[str, Any],
+) -> None:
+    await write_audit(
+        conn,
+        workspace_id=workspace_id,
+        action=action,
+        subject=("api_key", key_id),
+        actor=actor,
+        details=details,
+    )

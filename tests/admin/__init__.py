@@ -1,0 +1,1 @@
+"""The operators' pages, as Olga uses them."""
