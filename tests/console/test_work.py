@@ -61,6 +61,21 @@ async def test_the_queue_leaves_out_what_is_not_the_managers_and_says_why_it_is_
     assert "paused all work: Storm." in (await mona.get("/desk")).text
 
 
+async def test_who_holds_as_many_orders_as_they_may_sees_the_queue_and_why_they_cannot_claim(
+    alice: Client, conn: Connection, world: World, ports: Ports, mona: Guest
+) -> None:
+    await claimed(conn, world, ports, await published(alice))
+    bundle_id = await published(alice)
+    await conn.execute("UPDATE managers SET capacity = 2")
+    assert work(world, bundle_id, "claim") in (await mona.get("/desk")).html
+    await conn.execute("UPDATE managers SET capacity = 1")
+    page = await mona.get("/desk")
+    assert "You hold as many orders as you may at once (1)." in page.text
+    assert work(world, bundle_id, "claim") not in page.html
+    refused = await mona.post(work(world, bundle_id, "claim"))
+    assert (refused.status, "as many as you may" in refused.text) == (409, True)
+
+
 async def test_of_two_who_claim_at_once_one_gets_it_and_the_other_is_told(
     alice: Client, conn: Connection, world: World, mona: Guest
 ) -> None:
@@ -173,12 +188,12 @@ async def test_corrections_are_a_checklist(
     assert (await alice.post(f"/bundles/{bundle_id}/account/corrections", asked)).status == 200
     page = await mona.get(work(world, bundle_id))
     assert "Corrections, round 1" in page.text
-    assert page.html.count('type="checkbox"') == 2
+    assert page.html.count('id="account-round-1') == 2
     assert "Correct the account" in (await mona.get("/desk/mine")).text
     # Secrets may stay as they are.
     kept = {"username": "acme.news", "profile_url": "https://www.tiktok.com/@acme.news"}
     assert (await mona.post(work(world, bundle_id, "account"), kept)).status == 303
-    assert 'type="checkbox"' not in (await mona.get(work(world, bundle_id))).html
+    assert 'id="account-round-1' not in (await mona.get(work(world, bundle_id))).html
 
 
 async def test_somebody_elses_order_shows_nothing(

@@ -17,13 +17,13 @@ from tests.cast import people_the_world
 from tests.conftest import free_port
 from tests.entry.installation import SAFETY_NET, Installation, Program, installed, kill
 from tests.entry.walker import STEPS, Walker
-from tokportal_server.cli.doctor import examine
 from tokportal_server.entry.demo.receiver import Receiver, receiving
 from tokportal_server.entry.demo.walk import EVENTS
 from tokportal_server.lib import embedded
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import postmaster
 from tokportal_server.lib.embedded.account import account_for
+from tokportal_server.workbench.doctor import examine
 
 BLOCKED_BY_US = """
 SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))

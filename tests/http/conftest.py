@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 
+from tests.analytics.providers.platforms import FakeTikTok, running
 from tests.cast import World
 from tests.client import Client
 from tests.http.seed import Seed, seeded
 from tests.uploads.gallery import gallery
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.settings import Settings
 
 
 @dataclass
@@ -37,6 +40,20 @@ async def bell() -> AsyncIterator[Bell]:
     listening = Bell(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
     async with server:
         yield listening
+
+
+@pytest.fixture
+async def tiktok() -> AsyncIterator[FakeTikTok]:
+    """TikTok, which a refresh asks."""
+    fake = FakeTikTok()
+    async with running(fake):
+        yield fake
+
+
+@pytest.fixture
+def settings(settings: Settings, tiktok: FakeTikTok) -> Settings:
+    """The settings of a server that finds TikTok there."""
+    return msgspec.structs.replace(settings, tiktok_api_url=tiktok.url)
 
 
 @pytest.fixture

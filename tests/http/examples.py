@@ -145,10 +145,44 @@ EXAMPLES: dict[str, Example] = {
     "uploadImageDirect": Example(
         "/upload/image/direct", fields={"bundle_id": "{fresh}"}, file=media.jpeg()
     ),
+    "getAnalyticsDashboard": Example("/analytics"),
+    "getAnalyticsContract": Example("/analytics/contract"),
+    "getAnalyticsSeries": Example("/analytics/series"),
+    "exportAnalyticsVideos": Example("/analytics/export/videos"),
+    "getAnalyticsAccount": Example("/analytics/accounts/{measured}"),
+    "listAnalyticsAccountRawSnapshots": Example("/analytics/accounts/{measured}/raw"),
+    "listAnalyticsAccountComments": Example("/analytics/accounts/{measured}/comments"),
+    "listAnalyticsPostRawSnapshots": Example("/analytics/posts/{tracked_post}/raw"),
+    "getAccountAnalytics": Example("/accounts/{measured}/analytics"),
+    "listAccountVideoAnalytics": Example("/accounts/{measured}/analytics/videos"),
+    "getVideoAnalytics": Example("/videos/{video}/analytics"),
+    "getCommentPulse": Example("/analytics/comments"),
+    "createAnalyticsReport": Example(
+        "/analytics/export/reports", {"title": "Launch", "template": "board"}
+    ),
+    "exportAnalyticsReportHtml": Example(
+        "/analytics/export/reports/html", {"title": "Launch", "brandAccent": "#e4572e"}
+    ),
+    "canRefreshAccountAnalytics": Example("/accounts/{connected}/analytics/can-refresh"),
+    "refreshAccountAnalytics": Example(
+        "/accounts/{connected}/analytics/refresh", {"includePosts": True, "force": False}
+    ),
+    "refreshAnalyticsAccount": Example(
+        "/analytics/accounts/{connected_too}/refresh", {"bootstrapPosts": True, "postLimit": 50}
+    ),
     # The seeded workspace lives in real time, so its clock cannot be read or moved.
     "getRehearsalClock": Example("/clock", refused_with="NOT_A_REHEARSAL"),
     "advanceRehearsalClock": Example(
         "/clock/advance", {"hours": 1}, refused_with="NOT_A_REHEARSAL"
+    ),
+    "getRehearsalScripts": Example("/scripts", refused_with="NOT_A_REHEARSAL"),
+    "setRehearsalScripts": Example(
+        "/scripts",
+        {"weights": {"prompt": 3, "slow": 1}, "seed": 7},
+        refused_with="NOT_A_REHEARSAL",
+    ),
+    "setRehearsalBundleScript": Example(
+        "/bundles/{fresh}/script", {"script": "careless"}, refused_with="NOT_A_REHEARSAL"
     ),
     "setWebhookFault": Example(
         "/webhooks/{endpoint}/fault",
@@ -162,8 +196,8 @@ NAMES_IN_BODY = {"uploadVideo", "uploadImage", "uploadImageFromUrl", "createComm
 
 
 def built() -> dict[str, Operation]:
-    """Give every operation that this release has, by its id."""
-    return {op.operation_id: op for op in all_operations() if op.built}
+    """Give every operation, by its id."""
+    return {op.operation_id: op for op in all_operations()}
 
 
 def writes() -> dict[str, Operation]:

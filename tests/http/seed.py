@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import cache
 from uuid import UUID
 
+from tests.analytics.collecting import GRANT_PLAN, measured
+from tests.analytics.providers.connecting import connected
 from tests.cast import World
 from tests.client import Client
 from tests.comments.steps import commented, submitted
@@ -58,6 +60,11 @@ class Seed:
     comment_to_approve: str
     comment_to_dispute: str
     picture: str
+    measured: str
+    video: str
+    tracked_post: str
+    connected: str
+    connected_too: str
 
 
 async def seeded(
@@ -79,6 +86,8 @@ async def seeded(
     worked_on = await _worked_on(alice, conn, world, ports)
     approved = await _approved(alice, conn, world, ports)
     endpoint = await alice.post("/webhooks", {"url": hook, "events": ["bundle.created"]})
+    await conn.execute(GRANT_PLAN, world.acme)
+    numbers = await measured(alice, conn, world, ports)
     fresh = await ordered(alice)
     await Dispatcher(ports).run_once()
     deliveries = (await alice.get(f"/webhooks/{endpoint.data['id']}/deliveries")).data
@@ -100,6 +109,11 @@ async def seeded(
         comment_to_approve=await _confirmed_comment(alice, conn, world, account, 2),
         comment_to_dispute=await _confirmed_comment(alice, conn, world, account, 3),
         picture=picture,
+        measured=str(numbers.account),
+        video=str(numbers.slot),
+        tracked_post=str(numbers.post),
+        connected=str(await connected(conn, world, ports, username="acme.first")),
+        connected_too=str(await connected(conn, world, ports, username="acme.second")),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from tests.cast import World
 from tests.http.test_dry_run import everything
-from tokportal_server.cli.doctor import examine
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.http.app import build_app
 from tokportal_server.lib.db import Connection, Database
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
+from tokportal_server.workbench.doctor import examine
 
 ORDER = {"bundle_type": "account_and_videos", "country": "USA", "videos_quantity": 1}
 PRICE = 27

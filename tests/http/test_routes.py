@@ -1,10 +1,8 @@
-"""Paths that are none, methods that are none, and operations that are not there (yet)."""
+"""Paths that are none, methods that are none, and operations that are not there."""
 
 from __future__ import annotations
 
 from tests.client import Client
-from tests.http.examples import JSON
-from tokportal_server.entry.operations import NOT_BUILT, all_operations
 
 ID = "7d4b4a0e-6f3c-4c9d-8e51-0d3d5c9b9a11"
 NOT_OFFERED = [
@@ -21,7 +19,6 @@ NOT_OFFERED = [
     ("POST", f"/videos/{ID}/ad-code-request"),
     ("GET", f"/videos/{ID}/ad-code-request"),
 ]
-UNBUILT = [op for op in all_operations() if not op.built]
 
 
 async def test_a_path_that_is_none_is_not_found_even_without_a_key(nobody: Client) -> None:
@@ -65,24 +62,3 @@ async def test_an_operation_of_newer_clients_is_named_as_not_offered(nobody: Cli
 async def test_there_are_twelve_of_those_with_names_of_their_own(nobody: Client) -> None:
     names = [(await nobody.call(*call)).details["operation_id"] for call in NOT_OFFERED]
     assert len(set(names)) == 12
-
-
-async def test_an_operation_that_is_not_built_says_so_whatever_is_sent(alice: Client) -> None:
-    told = {}
-    for op in UNBUILT:
-        path = op.path.replace("{id}", ID).replace("{position}", "1").replace("{delivery_id}", ID)
-        bodies = (None, b'{"x": 1}', b"not json") if op.mutating else (None,)
-        for body in bodies:
-            reply = await alice.call(
-                op.method, path + "?page=1", body=body, headers=JSON if body else None
-            )
-            if reply.status != 501 or reply.details != {"operation_id": op.operation_id}:
-                told[op.operation_id] = reply.body
-    assert told == {}
-    assert {op.operation_id for op in UNBUILT} == NOT_BUILT
-
-
-async def test_what_is_not_built_still_asks_for_a_key(nobody: Client) -> None:
-    for op in UNBUILT:
-        path = op.path.replace("{id}", ID).replace("{position}", "1").replace("{delivery_id}", ID)
-        assert (await nobody.call(op.method, path)).status == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -64,6 +65,31 @@ class Guest:
         """Open a page, and remember the token of its forms."""
         return await self._ask("GET", path, headers=headers)
 
+    async def head(self, path: str) -> Seen:
+        """Ask for a page's head alone."""
+        return await self._ask("HEAD", path)
+
+    async def download(self, path: str) -> tuple[bytes, Mapping[str, str]]:
+        """Keep a file; give its bytes and the headers that it came with."""
+        async with self._http.get(self.address + path, allow_redirects=False) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.read(), answer.headers
+
+    @asynccontextmanager
+    async def listening(self, path: str) -> AsyncIterator[aiohttp.StreamReader]:
+        """Listen to a stream of events, which has begun."""
+        async with self._http.get(self.address + path) as answer:
+            assert answer.content_type == "text/event-stream", answer.status
+            yield answer.content
+
+    async def hear(self, path: str, *, until: str) -> str:
+        """Listen to a stream of events until it says something; give all that it said."""
+        told = ""
+        async with self.listening(path) as stream:
+            while until not in told:
+                told += (await stream.readany()).decode()
+        return told
+
     async def post(
         self,
         path: str,
@@ -76,18 +102,35 @@ class Guest:
         form = {"form_token": self._token if token is None else token, **(fields or {})}
         return await self._ask("POST", path, form=form, headers=headers)
 
+    async def send_file(
+        self,
+        path: str,
+        content: bytes,
+        fields: Mapping[str, str] | None = None,
+        *,
+        name: str = "a",
+        headers: Mapping[str, str] | None = None,
+    ) -> Seen:
+        """Send a form with a file, with the last token seen."""
+        form = aiohttp.FormData({"form_token": self._token, **(fields or {})})
+        form.add_field("file", io.BytesIO(content), filename=name)
+        return await self._ask("POST", path, form=form, headers=headers)
+
     async def _ask(
         self,
         method: str,
         path: str,
         *,
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | aiohttp.FormData | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Seen:
         async with self._http.request(
             method, self.address + path, data=form, headers=headers, allow_redirects=False
         ) as answer:
-            seen = Seen(answer.status, answer.headers, await answer.text())
+            # A stream of events ends when one of us leaves; its first words are enough.
+            endless = answer.content_type == "text/event-stream"
+            body = await (answer.content.readany() if endless else answer.read())
+            seen = Seen(answer.status, answer.headers, body.decode(errors="replace"))
         self._token = seen.token or self._token
         return seen
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from string import Formatter
 from uuid import uuid4
 
 import pytest
 
 from tests.cast import World
 from tests.pages.guest import Guest, Seen
-from tokportal_server.console.routes import ALL_PAGES
+from tokportal_server.entry.pages import ALL_PAGES
 from tokportal_server.lib.db import Connection
 from tokportal_server.pages.page import Page
 from tokportal_server.pages.policy import POLICY, may_open
@@ -30,14 +31,9 @@ CAST = {
 
 def address(page: Page, workspace: object) -> str:
     """Give an address of a page, in a workspace that there is, of things that there are not."""
-    parts = {
-        "workspace": workspace,
-        "bundle": uuid4(),
-        "position": 1,
-        "session": uuid4(),
-        "name": "pages.css",
-    }
-    return page.path.format(**parts)
+    known = {"workspace": workspace, "position": 1, "name": "pages.css"}
+    names = [name for _, name, _, _ in Formatter().parse(page.path) if name]
+    return page.path.format(**{name: known.get(name, uuid4()) for name in names})
 
 
 async def become(conn: Connection, world: World, role: str) -> str:
@@ -128,7 +124,7 @@ def test_a_page_without_a_line_does_not_start(ports: object) -> None:
 def test_no_page_writes_roles() -> None:
     tables = ("workspace_members", "managers", "people")
     package = Path(Pages.__init__.__code__.co_filename).parent.parent
-    for slice_ in ("pages", "console"):
+    for slice_ in ("pages", "console", "admin"):
         for module in (package / slice_).glob("*.py"):
             source = module.read_text()
             for table in tables:

@@ -7,8 +7,8 @@ import pytest
 from tests.cast import World
 from tests.pages.guest import PASSWORD, Guest, visiting
 from tokportal_server.lib.db import Connection
+from tokportal_server.pages.attempts import purge_attempts
 from tokportal_server.pages.sessions import IDLE, LONGEST, hashed, purge_sessions
-from tokportal_server.pages.sign_in import purge_attempts
 
 AGE = """
 UPDATE person_sessions SET seen_at = seen_at - $1::interval, expires_at = expires_at - $2::interval
@@ -33,7 +33,7 @@ async def test_a_manager_is_led_to_the_queue_and_an_operator_to_their_own_page(
     assert (await guest.get("/console")).to == "/desk"
     async with visiting(server) as olga:
         await olga.sign_in("olga")
-        assert (await olga.get("/console")).to == "/you"
+        assert (await olga.get("/console")).to == "/admin"
 
 
 async def test_leads_back_to_the_page_that_was_asked_for(guest: Guest, world: World) -> None:
@@ -97,6 +97,7 @@ async def test_guessing_one_password_is_stopped_and_others_still_sign_in(guest: 
     stopped = await guest.sign_in("alice")
     assert stopped.status == 429
     assert "too many attempts" in stopped.text
+    assert 1 <= int(stopped.headers["retry-after"]) <= 61
     assert (await guest.sign_in("mona")).status == 303
 
 

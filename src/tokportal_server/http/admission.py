@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -32,7 +33,8 @@ _READ_METHODS = frozenset({"GET", "HEAD"})
 class Caller:
     """An admitted request: whose it is, with which key, and what time it is for them.
 
-    ``now`` is the workspace's clock, ``real_now`` the real one (contract section 2).
+    ``now`` is the workspace's clock, ``real_now`` the real one (contract section 2); ``address`` is
+    the network address that it came from.
     """
 
     workspace_id: UUID
@@ -41,17 +43,27 @@ class Caller:
     scope: str
     now: datetime
     real_now: datetime
+    address: str | None = None
 
     @property
     def actor(self) -> Actor:
         """The caller as the journal and the ledger know them."""
-        return Actor("customer", self.key_id)
+        return Actor("customer", self.key_id, self.address)
 
 
 async def admit(
-    conn: Connection, raw_key: bytes | None, settings: Settings, headers: dict[str, str]
+    conn: Connection,
+    raw_key: bytes | None,
+    settings: Settings,
+    headers: dict[str, str],
+    *,
+    address: str | None = None,
+    known: Callable[[Caller], object],
 ) -> Caller:
     """Check the key and take a token; fill ``headers`` with the three of the rate limit.
+
+    ``address`` is where the request came from. ``known`` is told whose key it is as soon as that is
+    certain: what is refused for its rate is its workspace's request too.
 
     Raises:
         MissingKeyError, InvalidKeyError, RevokedKeyError, ExpiredKeyError: 401, no token taken.
@@ -60,7 +72,7 @@ async def admit(
     if not raw_key:
         raise MissingKeyError(
             "No API key: send it in the X-API-Key header. Keys are made in the console"
-            " (Settings, API keys) or by the operator."
+            " (Connect, API keys) or by the operator."
         )
     row = await _look_up(conn, raw_key, cost=1, settings=settings)
     if row is None or row["outcome"] == "unknown":
@@ -70,6 +82,8 @@ async def admit(
     if row["outcome"] == "expired":
         raise ExpiredKeyError("This API key has expired. Extend it in the console or use another.")
     headers.update(_rate_limit_headers(row))
+    caller = _caller(row, address)
+    known(caller)
     if row["outcome"] == "limited":
         wait = max(1, math.ceil((1 - row["remaining"]) / row["refill"]))
         raise RateLimitExceededError(
@@ -77,7 +91,7 @@ async def admit(
             f" {row['refill']:g} a second. Wait {wait} s.",
             retry_after=wait,
         )
-    return _caller(row)
+    return caller
 
 
 async def recognise(conn: Connection, raw_key: bytes | None, settings: Settings) -> Caller | None:
@@ -116,7 +130,7 @@ async def _look_up(
     )
 
 
-def _caller(row: asyncpg.Record) -> Caller:
+def _caller(row: asyncpg.Record, address: str | None = None) -> Caller:
     return Caller(
         workspace_id=row["workspace_id"],
         key_id=row["key_id"],
@@ -124,6 +138,7 @@ def _caller(row: asyncpg.Record) -> Caller:
         scope=row["scope"],
         now=row["real_now"] + row["clock_offset"],
         real_now=row["real_now"],
+        address=address,
     )
 
 

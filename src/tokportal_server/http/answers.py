@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -29,6 +29,7 @@ class Answer:
     """A success. ``data`` becomes the ``data`` member, ``siblings`` stand beside it.
 
     ``keep`` is how long it may be replayed, if its content lives for less than its operation's.
+    Where the operation's ``media`` is not JSON, ``data`` is the whole answer in UTF-8.
     """
 
     data: Any
@@ -49,10 +50,25 @@ class Rendered:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def render(answer: Answer) -> Rendered:
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A success that is made while it is sent: a file of any length, in constant memory.
+
+    ``chunks`` begins when the answer's head has gone out, and must not hold a connection between
+    two chunks: the receiver may be slow.
+    """
+
+    chunks: Callable[[], AsyncIterator[bytes]]
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(answer: Answer, *, media: str = JSON) -> Rendered:
     """Encode an answer of a live call."""
     if answer.status == 204:
         return Rendered(204, b"")
+    if media != JSON:
+        return Rendered(answer.status, answer.data, f"{media}; charset=utf-8")
     document: dict[str, Any] = {"data": answer.data}
     if answer.page is not None:
         document["pagination"] = answer.page
@@ -65,11 +81,13 @@ def render(answer: Answer) -> Rendered:
     return Rendered(answer.status, msgspec.json.encode(document))
 
 
-def render_dry_run(answer: Answer, *, balance: int) -> Rendered:
+def render_dry_run(answer: Answer, *, balance: int, media: str = JSON) -> Rendered:
     """Encode what a call would have answered; ``balance`` is what the workspace can spend now."""
     headers = {"X-TokPortal-Dry-Run": "true"}
     if answer.status == 204:
         return Rendered(204, b"", headers=headers)
+    if media != JSON:
+        return Rendered(answer.status, answer.data, f"{media}; charset=utf-8", headers)
     moved = answer.credits
     document = {
         "data": answer.data,

@@ -13,6 +13,7 @@ from tokportal_server.http.dispatch import Dispatch
 from tokportal_server.http.failures import render_failure
 from tokportal_server.http.pipeline import FormLimits, Pipeline
 from tokportal_server.http.registry import Operation
+from tokportal_server.http.request_log import RequestLog
 from tokportal_server.lib.ports import Ports
 
 
@@ -23,11 +24,13 @@ def build_app(
     base_url: str,
     form_limits: Mapping[str, FormLimits],
     more_routes: Sequence[HTTPRouteHandler] = (),
+    requests: RequestLog | None = None,
 ) -> Wire:
     """Make the ASGI application.
 
     ``base_url`` is the public address without a path; ``form_limits`` is by operation id;
-    ``more_routes`` are those that are no operations (health, media, pages).
+    ``more_routes`` are those that are no operations (health, media, pages). ``requests`` is the log
+    that workspaces read.
     """
     others = Litestar(
         route_handlers=list(more_routes),
@@ -41,7 +44,7 @@ def build_app(
         Pipeline(operation, ports, base_url, form_limits.get(operation.operation_id))
         for operation in operations
     )
-    return Wire(Dispatch(pipelines, others))
+    return Wire(Dispatch(pipelines, others), requests)
 
 
 def _answer_exception(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:

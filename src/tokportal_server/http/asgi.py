@@ -17,6 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import Counter, Histogram
 
+from tokportal_server.http.request_log import LoggedRequest, RequestLog
 from tokportal_server.lib.log import RequestLine, log_request, request_context
 from tokportal_server.lib.redaction import redact_text
 
@@ -77,10 +78,11 @@ def request_id_of(headers: list[tuple[bytes, bytes]]) -> str:
 
 
 class Wire:
-    """Wraps the application."""
+    """Wraps the application; ``requests`` is the log that its workspaces read."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, requests: RequestLog | None = None) -> None:
         self._app = app
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (other kinds of scope pass through)."""
@@ -93,7 +95,9 @@ class Wire:
                 await exchange.preflight()
             else:
                 await self._app(scope, receive, exchange.send)
-            exchange.finish()
+            logged = exchange.finish()
+            if logged is not None and self._requests is not None:
+                self._requests.note(logged)
 
 
 class _Exchange:
@@ -105,6 +109,7 @@ class _Exchange:
         self._began = time.perf_counter()
         self._head_only = scope["method"] == "HEAD"
         self._status = 0
+        self._replayed = False
         self.request_id = request_id_of(scope["headers"])
         # Filled on the way in by whoever knows more: rate limits, the operation's name.
         self._scope["tokportal_request_id"] = self.request_id
@@ -120,6 +125,7 @@ class _Exchange:
         """Pass a message on, with what every answer carries; HEAD gets no body."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            self._replayed = any(name == b"idempotent-replayed" for name, _ in message["headers"])
             message["headers"] = [*message["headers"], *self._headers()]
         elif message["type"] == "http.response.body" and self._head_only:
             message["body"] = b""
@@ -134,8 +140,8 @@ class _Exchange:
             headers += encoded(self._scope["tokportal_headers"])
         return headers
 
-    def finish(self) -> None:
-        """Count and log the answer."""
+    def finish(self) -> LoggedRequest | None:
+        """Count and log the answer; give its line for the workspace whose key was used."""
         operation = self._scope["tokportal_operation"]
         seconds = time.perf_counter() - self._began
         method = self._scope["method"]
@@ -150,6 +156,9 @@ class _Exchange:
                 status=self._status,
                 ms=round(seconds * 1000, 1),
             )
+        )
+        return LoggedRequest.of(
+            self._scope, status=self._status, seconds=seconds, replayed=self._replayed
         )
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 from litestar.utils import normalize_path
 
-from tokportal_server.http.answers import Rendered
+from tokportal_server.http.answers import Rendered, Stream
 from tokportal_server.http.asgi import encoded
 from tokportal_server.http.failures import method_not_allowed, render_failure
 from tokportal_server.http.pipeline import Pipeline
@@ -53,13 +53,17 @@ class Dispatch:
         if not operation.mutating:
             node.methods["HEAD"] = pipeline
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answer one request."""
         found = self._find(scope["path"])
         if found is None:
             await self._others(scope, receive, send)
         else:
-            await send_rendered(send, await _answer(*found, scope, receive))
+            answer = await _answer(*found, scope, receive)
+            if isinstance(answer, Stream):
+                await send_stream(send, answer, head_only=scope["method"] == "HEAD")
+            else:
+                await send_rendered(send, answer)
 
     def _find(self, path: str) -> tuple[_Node, list[str]] | None:
         """Give the node of a path and the values of its parameters; a literal part wins."""
@@ -73,16 +77,20 @@ class Dispatch:
         return (node, values) if node.methods else None
 
 
-async def _answer(node: _Node, values: list[str], scope: Any, receive: Receive) -> Rendered:
+async def _answer(
+    node: _Node, values: list[str], scope: Any, receive: Receive
+) -> Rendered | Stream:
     pipeline = node.methods.get(scope["method"])
     if pipeline is None:
         return render_failure(scope, method_not_allowed(scope, sorted({*node.methods, "OPTIONS"})))
     scope["tokportal_operation"] = pipeline.operation.operation_id
     scope["path_params"] = dict(zip(node.names, values, strict=True))
     try:
-        return await pipeline.run(Request(scope, receive))
+        answer = await pipeline.run(Request(scope, receive))
     except Exception as exception:  # noqa: BLE001 - every failure has an answer
         return render_failure(scope, exception)
+    scope["tokportal_headers"].update(pipeline.operation.answer_headers)
+    return answer
 
 
 async def send_rendered(send: Send, rendered: Rendered) -> None:
@@ -93,6 +101,17 @@ async def send_rendered(send: Send, rendered: Rendered) -> None:
         headers.append((b"content-length", str(len(rendered.body)).encode()))
     await send({"type": "http.response.start", "status": rendered.status, "headers": headers})
     await send({"type": "http.response.body", "body": rendered.body, "more_body": False})
+
+
+async def send_stream(send: Send, stream: Stream, *, head_only: bool) -> None:
+    """Send an answer piece by piece, as fast as it is taken; HEAD makes none of it."""
+    headers = [*encoded(stream.headers), (b"content-type", stream.content_type.encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if not head_only:
+        # What breaks now cannot be told: the receiver sees that the file has no end.
+        async for chunk in stream.chunks():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _parts(path: str) -> list[str]:

@@ -29,14 +29,6 @@ class FeatureNotOfferedError(ApiError):
     remedy = "Nobody: this server follows the reference, which does not have it."
 
 
-class NotImplementedYetError(ApiError):
-    """An operation of the reference that this release does not have yet."""
-
-    code = "NOT_IMPLEMENTED"
-    status = 501
-    remedy = "Nobody: a later release will have the operation."
-
-
 class MissingKeyError(ApiError):
     """The request carries no API key."""
 

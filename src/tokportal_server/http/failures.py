@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 def render_failure(scope: Any, exception: Exception) -> Rendered:
     """Write the answer that tells the caller what ``exception`` means for them."""
     error = _as_api_error(scope, exception)
+    # For the request log, which tells the workspace why it was refused.
+    scope["tokportal_refusal"] = error
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)

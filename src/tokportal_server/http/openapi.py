@@ -15,10 +15,12 @@ import msgspec
 
 from tokportal_server import __version__
 from tokportal_server.http import errors as wire_errors
+from tokportal_server.http.answers import JSON
 from tokportal_server.http.asgi import API_VERSION
 from tokportal_server.http.imagined import IMAGINED_SCHEMA
 from tokportal_server.http.openapi_links import links_from
 from tokportal_server.http.openapi_parts import (
+    ANSWER_HEADERS,
     COMMON_HEADERS,
     CREDIT_SIBLINGS,
     ERROR_SCHEMA,
@@ -67,7 +69,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
                 "Imagined": IMAGINED_SCHEMA,
                 **components,
             },
-            "headers": COMMON_HEADERS | RATE_HEADERS,
+            "headers": COMMON_HEADERS | RATE_HEADERS | ANSWER_HEADERS,
             "parameters": REQUEST_HEADERS | MORE_HEADERS,
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
         },
@@ -122,8 +124,6 @@ def _operation(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     }
     if body := _request_body(operation, schemas):
         entry["requestBody"] = body
-    if not operation.built:
-        entry["x-not-implemented"] = True
     if operation.beyond_reference:
         entry["x-beyond-reference"] = True
     return entry
@@ -195,12 +195,11 @@ def declared_errors(operation: Operation) -> list[type[ApiError]]:
             wire_errors.RateLimitExceededError,
             wire_errors.InsufficientScopeError,
         ]
-    if operation.built:
-        found += [wire_errors.UnknownParameterError, wire_errors.ValidationError]
-        if "{" in operation.path:
-            found.append(wire_errors.DryRunIdError)
-        if operation.mutating:
-            found += _errors_of_writes(operation)
+    found += [wire_errors.UnknownParameterError, wire_errors.ValidationError]
+    if "{" in operation.path:
+        found.append(wire_errors.DryRunIdError)
+    if operation.mutating:
+        found += _errors_of_writes(operation)
     return list(dict.fromkeys([*found, ServiceUnavailableError, wire_errors.InternalError]))
 
 
@@ -227,7 +226,7 @@ def _responses(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
     by_status: dict[int, list[type[ApiError]]] = defaultdict(list)
     for error in declared_errors(operation):
         by_status[error.status].append(error)
-    responses = {} if not operation.built else {str(operation.status): _success(operation, schemas)}
+    responses = {str(operation.status): _success(operation, schemas)}
     for status in sorted(by_status):
         responses[str(status)] = _refusal(status, by_status[status], operation)
     return responses
@@ -238,7 +237,13 @@ def _success(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
         "description": operation.summary + ".",
         "headers": _headers(operation),
     }
+    response["headers"] |= {
+        name: {"$ref": f"#/components/headers/{name}"} for name in operation.answer_headers
+    }
     if operation.status == 204:
+        return response
+    if operation.media != JSON:
+        response["content"] = {operation.media: {"schema": {"type": "string"}}}
         return response
     data = schemas[operation.returns]
     if operation.takes_imagined_ids:

@@ -17,7 +17,7 @@ def links_from(operation: Operation, operations: Iterable[Operation]) -> dict[st
     to everything under ``/bundles/{id}``.
     """
     item = _item_of(operation)
-    if item is None or not operation.built:
+    if item is None:
         return {}
     return {
         other.operation_id: {
@@ -25,9 +25,7 @@ def links_from(operation: Operation, operations: Iterable[Operation]) -> dict[st
             "parameters": {"id": "$response.body#/data/id"},
         }
         for other in operations
-        if other.built
-        and other is not operation
-        and (other.path == item or other.path.startswith(item + "/"))
+        if other is not operation and (other.path == item or other.path.startswith(item + "/"))
     }
 
 

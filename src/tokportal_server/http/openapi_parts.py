@@ -23,6 +23,12 @@ RATE_HEADERS: dict[str, Any] = {
     "X-RateLimit-Reset": _header("Unix second at which the bucket is full.", type="integer"),
     "Retry-After": _header("Whole seconds to wait before trying again.", type="integer", minimum=1),
 }
+# Headers that the successes of some operations carry (``Operation.answer_headers``).
+ANSWER_HEADERS: dict[str, Any] = {
+    "X-TokPortal-Analytics-Contract": _header(
+        "The version of the analytics contract that the content follows.", type="string"
+    ),
+}
 REQUEST_HEADERS: dict[str, Any] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",

@@ -21,9 +21,10 @@ import msgspec
 
 from tokportal_server.http import answers, idempotency
 from tokportal_server.http.admission import Caller, admit, check_scope, recognise
-from tokportal_server.http.answers import Answer, Rendered
+from tokportal_server.http.answers import Answer, Rendered, Stream
 from tokportal_server.http.body import read_json
 from tokportal_server.http.call import Call, Effect
+from tokportal_server.http.client_address import client_address
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.http.imagined import ImaginedError, empty_shape
 from tokportal_server.http.multipart import boundary_of, receive
@@ -64,16 +65,15 @@ class Pipeline:
     base_url: str
     form_limits: FormLimits | None = None
 
-    async def run(self, request: Request) -> Rendered:
+    async def run(self, request: Request) -> Rendered | Stream:
         """Answer a request, or raise the ApiError that refuses it."""
         headers = dict(request.scope["headers"])
         scope: Any = request.scope
-        limits: dict[str, str] = scope["tokportal_headers"]
         if self.operation.public:
             return await self._run_public(request, headers)
         if self.operation.mutating:
             async with self.ports.database.connection() as conn:
-                caller = await self._admit(conn, headers, limits)
+                caller = await self._admit(conn, headers, scope)
             if self.operation.form:
                 return await self._run_form(request, headers, caller)
             raw = await read_json(
@@ -82,20 +82,23 @@ class Pipeline:
             call = self._call(request, headers, caller)
             return await self._run_keyed(request, call, raw, lambda: self._arguments(request, raw))
         async with self.ports.database.connection() as conn:
-            caller = await self._admit(conn, headers, limits)
+            caller = await self._admit(conn, headers, scope)
             call = self._call(request, headers, caller)
             call.connection = conn
             arguments = self._query_arguments(request)
-            return answers.render(await self.operation.handler(call, **arguments))
+            answer: Answer | Stream = await self.operation.handler(call, **arguments)
+        return answer if isinstance(answer, Stream) else answers.render(answer)
 
-    async def _admit(
-        self, conn: Connection, headers: dict[bytes, bytes], limits: dict[str, str]
-    ) -> Caller:
-        caller = await admit(conn, headers.get(b"x-api-key"), self.ports.settings, limits)
+    async def _admit(self, conn: Connection, headers: dict[bytes, bytes], scope: Any) -> Caller:
+        caller = await admit(
+            conn,
+            headers.get(b"x-api-key"),
+            self.ports.settings,
+            scope["tokportal_headers"],
+            address=client_address(scope, self.ports.settings.trusted_proxies) or None,
+            known=partial(scope.__setitem__, "tokportal_caller"),
+        )
         check_scope(caller, self.operation.method)
-        if not self.operation.built:
-            # Answers 501 whatever was sent: there are no rules yet that a body could break.
-            await self.operation.handler(None)
         return caller
 
     async def _run_public(self, request: Request, headers: dict[bytes, bytes]) -> Rendered:
@@ -161,10 +164,13 @@ class Pipeline:
                 answer = await answering(work)
                 if isinstance(answer, Rendered):
                     return answer
-                rendered = answers.render(answer)
+                media = self.operation.media
+                rendered = answers.render(answer, media=media)
                 if keyed is not None:
                     await idempotency.store(conn, keyed, rendered, keep=answer.keep)
-            return answers.render_dry_run(answer, balance=balance) if call.dry_run else rendered
+            if not call.dry_run:
+                return rendered
+            return answers.render_dry_run(answer, balance=balance, media=media)
 
     async def _answer(self, call: Call, arguments: dict[str, Any]) -> Answer:
         try:

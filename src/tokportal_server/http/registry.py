@@ -9,14 +9,14 @@ parameters are read from the call (``call.id("id", BundleNotFoundError)``).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import NoneType
-from typing import Any, Literal, cast, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
-from tokportal_server.http.answers import CreditsMoved
-from tokportal_server.http.errors import DryRunIdError, NotImplementedYetError
+from tokportal_server.http.answers import JSON, CreditsMoved
+from tokportal_server.http.errors import DryRunIdError
 from tokportal_server.lib.errors import ApiError
 
 BASE_PATH = "/api/ext"
@@ -47,7 +47,8 @@ class Operation:
     ``addition`` marks one of ours among the reference's own paths. ``price`` takes what the handler
     takes, and says what the request alone tells of its cost: for a dry run about a thing that
     another dry run imagined. ``replayed`` takes the call whose stored answer is given again, in the
-    transaction that reads it.
+    transaction that reads it. ``media`` is the type of its successes (text, or JSON), and
+    ``answer_headers`` stand on each of them.
     """
 
     operation_id: str
@@ -72,12 +73,13 @@ class Operation:
     keep: timedelta | None = None
     effects: bool = False
     more_headers: tuple[str, ...] = ()
+    media: str = JSON
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
     price: Price | None = None
     replayed: Replayed | None = None
     body_required: bool = True
     base_path: str = BASE_PATH
     addition: bool = False
-    built: bool = True
 
     @property
     def beyond_reference(self) -> bool:
@@ -94,7 +96,7 @@ class Operation:
         """Whether a dry run of it may name what another dry run imagined, and is given a shape."""
         # An upload reads its file whatever bundle it is for, so it has facts to answer.
         in_body = DryRunIdError in self.errors and not self.effects
-        return self.mutating and self.built and ("{" in self.path or in_body)
+        return self.mutating and ("{" in self.path or in_body)
 
     @property
     def mutating(self) -> bool:
@@ -162,34 +164,3 @@ def _body_of(annotation: Any) -> tuple[type[Any] | None, bool]:
     if len(options) == 1 and NoneType in get_args(annotation):
         return options[0], False
     return annotation, True
-
-
-def not_built(
-    operation_id: str, method: str, path: str, *, tag: str, summary: str, public: bool
-) -> Operation:
-    """Describe an operation of the reference that this release answers with 501."""
-
-    async def refuse(_: object) -> None:
-        raise NotImplementedYetError(
-            f"{operation_id} is part of the reference, but this release does not have it yet."
-            " Nothing was changed.",
-            details={"operation_id": operation_id},
-        )
-
-    return Operation(
-        operation_id=operation_id,
-        method=cast("Method", method),
-        path=path,
-        tag=tag,
-        summary=summary,
-        description="Not built yet: answers 501 `NOT_IMPLEMENTED`.",
-        handler=refuse,
-        status=501,
-        returns=None,
-        errors=(NotImplementedYetError,),
-        path_errors=(),
-        body=None,
-        query=None,
-        public=public,
-        built=False,
-    )

@@ -37,6 +37,22 @@ class FormUnreadableError(ApiError):
     remedy = "You: send the form from its page."
 
 
+class StaleEditError(ApiError):
+    """Somebody else has changed what a form was made from; nothing was written."""
+
+    code = "STALE_EDIT"
+    status = 409
+    remedy = "You: compare both versions, and send the form again if yours is to stand."
+
+
+class TooManyStreamsError(ApiError):
+    """A person has as many pages that update by themselves as one process keeps for them."""
+
+    code = "TOO_MANY_STREAMS"
+    status = 429
+    remedy = "You: close pages that you do not look at; those that stay can be reloaded by hand."
+
+
 class SignInRefusedError(ApiError):
     """E-mail address and password do not belong together; which of them is wrong is not said."""
 
@@ -59,3 +75,19 @@ class LinkSpentError(ApiError):
     code = "LINK_SPENT"
     status = 410
     remedy = "The operator: make another (`tokportal-server person reset-password`)."
+
+
+class CodeRefusedError(ApiError):
+    """The second step's code is not the one that the app shows now, or it was used before."""
+
+    code = "CODE_REFUSED"
+    status = 401
+    remedy = "You: wait for the app's next code; after a lost phone use a recovery code."
+
+
+class CodeLimitedError(ApiError):
+    """Too many codes were tried for this person."""
+
+    code = "CODE_LIMITED"
+    status = 429
+    remedy = "Nobody: wait for the seconds in `Retry-After`."

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from tokportal_server.http.body import arriving
 from tokportal_server.http.errors import BodyTooLargeError, UnsupportedContentTypeError
+from tokportal_server.http.multipart import Upload, boundary_of, receive
+from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.http.request import Request
 from tokportal_server.http.validation import refuse, unstorable_text
 from tokportal_server.pages.errors import FormForgedError, FormUnreadableError
@@ -50,7 +54,36 @@ async def read_form(request: Request, headers: Mapping[bytes, bytes]) -> dict[st
         )
     except ValueError:
         raise FormUnreadableError("The form cannot be read: its text is not valid UTF-8.") from None
-    form = {name: value.replace("\r\n", "\n") for name, value in pairs}
+    return _clean(dict(pairs))
+
+
+@asynccontextmanager
+async def receive_file(
+    request: Request, headers: Mapping[bytes, bytes], *, limits: FormLimits, directory: Path
+) -> AsyncIterator[tuple[dict[str, str], Upload]]:
+    """Receive a form with a part named ``file``, in constant memory; give its fields and the file.
+
+    The file lies in ``directory`` while the block lasts.
+
+    Raises:
+        UnsupportedContentTypeError, BodyTimeoutError, MalformedMultipartError: it is no such form.
+        ValidationError: a part is missing, given twice or no text.
+        the refusal of ``limits``: the file is too large.
+    """
+    boundary = boundary_of(headers.get(b"content-type", b"").decode("latin-1"))
+    async with receive(
+        request.stream(),
+        boundary,
+        directory=directory,
+        max_bytes=limits.max_bytes,
+        too_large=limits.too_large,
+    ) as upload:
+        refuse(upload.problems)
+        yield _clean(upload.fields), upload
+
+
+def _clean(fields: Mapping[str, str]) -> dict[str, str]:
+    form = {name: value.replace("\r\n", "\n") for name, value in fields.items()}
     refuse(list(unstorable_text(form)))
     return form
 
@@ -68,9 +101,20 @@ def require_own_form(
     Raises:
         FormForgedError: it comes from elsewhere, or its token is not that of the cookie.
     """
-    if not _is_own_origin(headers, origin) or secret is None:
+    require_own_origin(headers, origin)
+    if secret is None:
         raise FormForgedError(_FORGED)
     if not hmac.compare_digest(form.get(TOKEN_FIELD, "").encode(), form_token(secret).encode()):
+        raise FormForgedError(_FORGED)
+
+
+def require_own_origin(headers: Mapping[bytes, bytes], origin: str) -> None:
+    """Refuse by the head alone what another site sends.
+
+    Raises:
+        FormForgedError: the browser says that it comes from elsewhere.
+    """
+    if not _is_own_origin(headers, origin):
         raise FormForgedError(_FORGED)
 
 

@@ -1,7 +1,7 @@
 """Links by which a person chooses a password: for an invitation, or when it was forgotten.
 
 A link is an address with 256 random bits, of which the hash is stored. It works once, within a few
-days; whoever makes it hands it over, there is no mail yet.
+days. Whoever makes it hands it over, or has it mailed where there is a mail server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.crypto import hash_password
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.mail import Mailer
+from tokportal_server.lib.ports import Ports
 from tokportal_server.pages.errors import LinkSpentError
+from tokportal_server.pages.mails import mail_link
 from tokportal_server.pages.sessions import end_sessions, hashed
 from tokportal_server.workspaces.audit import INSTALLATION, write_audit
 
@@ -38,6 +41,7 @@ SELECT l.person_id, l.purpose, p.name, p.email
   FROM person_links l JOIN people p ON p.id = l.person_id
  WHERE l.token_hash = $1 AND l.expires_at > now()
 """
+PERSON = "SELECT id, name, email FROM people WHERE lower(email) = lower($1)"
 # Two who use one link at once: the second finds it gone.
 SPEND = "DELETE FROM person_links WHERE token_hash = $1 AND expires_at > now() RETURNING person_id"
 VOID = "DELETE FROM person_links WHERE person_id = $1"
@@ -75,6 +79,17 @@ async def make_link(
         )
     # As a parameter: paths are logged, what stands after the question mark is not.
     return f"{origin}/password?link={token}"
+
+
+async def mail_reset_link(conn: Connection, ports: Ports, *, email: str) -> None:
+    """Mail a link for a new password to whoever has an address; nothing if nobody has it."""
+    row = await conn.fetchrow(PERSON, email)
+    if row is None or Mailer.of(ports.settings) is None:
+        return
+    actor = Actor("customer", row["id"])
+    origin = ports.settings.origin()
+    link = await make_link(conn, row["id"], "password_reset", origin=origin, actor=actor)
+    await mail_link(conn, ports, "password_reset", to=row["email"], link=link, about=row["name"])
 
 
 async def find_link(conn: Connection, token: str) -> Invited:

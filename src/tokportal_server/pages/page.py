@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
+from tokportal_server.http.multipart import Upload
+from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
-from tokportal_server.pages.errors import PageNotFoundError
+from tokportal_server.pages.errors import PageNotFoundError, StaleEditError
 from tokportal_server.pages.sessions import Membership, Person
 from tokportal_server.pages.texts import text
 
@@ -51,26 +54,82 @@ class File:
     media_type: str
 
 
-Answer = Shown | Redirect | File
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A file that is made while it is sent, offered to be kept as ``filename``.
+
+    The visit's connection has gone back to the pool by then: ``chunks`` take their own, from
+    ``visit.ports.database``.
+    """
+
+    chunks: AsyncIterator[bytes]
+    media_type: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A whole document with a policy of its own, which one of our pages shows in a frame."""
+
+    html: bytes
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Server-sent events that say when something has moved, in a workspace or (None) anywhere."""
+
+    workspace_id: UUID | None
+
+
+Answer = Shown | Redirect | File | Stream | Framed | Listening
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One request of a page that the visitor may open; it has one connection, and no transaction.
 
-    ``secret`` is the value of the browser's cookie, from which its forms have their token.
+    ``secret`` is the value of the browser's cookie, from which its forms have their token; ``at``
+    is the path that was asked for, ``live`` where its page listens, ``address`` where the visitor's
+    machine is. A page that takes a
+    file has the file instead of a connection, which it opens when it has done the slow work
+    (:meth:`connected`).
     """
 
     ports: Ports
-    conn: Connection
+    connection: Connection | None
     path: Mapping[str, str]
     query: Mapping[str, str]
     form: Mapping[str, str]
     secret: str
     address: str
     user_agent: str
+    at: str
+    method: str
     visitor: Person | None = None
     membership: Membership | None = None
+    live: str | None = None
+    upload: Upload | None = None
+
+    @property
+    def conn(self) -> Connection:
+        """The connection of the request."""
+        if self.connection is None:
+            raise RuntimeError("a page that takes a file has no connection until it opens one")
+        return self.connection
+
+    @property
+    def file(self) -> Upload:
+        """The file that was sent, of a page that takes one; it is there while the page answers."""
+        if self.upload is None:
+            raise RuntimeError("a page that takes no file asked for one")
+        return self.upload
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Visit]:
+        """Open a connection for the rest of the answer; give the visit that has it."""
+        async with self.ports.database.connection() as conn:
+            yield replace(self, connection=conn)
 
     @property
     def person(self) -> Person:
@@ -94,12 +153,17 @@ class Visit:
     @property
     def customer(self) -> Actor:
         """The person as operations on the workspace's own things know them."""
-        return Actor("customer", self.person.id)
+        return Actor("customer", self.person.id, self.address)
 
     @property
     def manager(self) -> Actor:
         """The person as the workbench's operations know them."""
-        return Actor("manager", self.person.id)
+        return Actor("manager", self.person.id, self.address)
+
+    @property
+    def operator(self) -> Actor:
+        """The person as those operations know them that only operators may do."""
+        return Actor("operator", self.person.id, self.address)
 
     def id(self, name: str) -> UUID:
         """Read an id of the address.
@@ -136,15 +200,29 @@ Handler = Callable[[Visit], Awaitable[Answer]]
 
 
 class Page:
-    """A method and an address such as ``/console/{workspace}``; ``name`` is the policy's."""
+    """A method and an address such as ``/console/{workspace}``; ``name`` is the policy's.
+
+    ``takes_file`` gives, of a page whose form has a part named ``file``, how large that may be. A
+    form that ``goes_outside`` the database (it calls somebody, or takes its time) is answered
+    without a connection, as one with a file is.
+    """
 
     def __init__(
-        self, name: str, method: Literal["GET", "POST"], path: str, answer: Handler
+        self,
+        name: str,
+        method: Literal["GET", "POST"],
+        path: str,
+        answer: Handler,
+        *,
+        takes_file: Callable[[Settings], FormLimits] | None = None,
+        goes_outside: bool = False,
     ) -> None:
         self.name = name
         self.method = method
         self.path = path
         self.answer = answer
+        self.takes_file = takes_file
+        self.goes_outside = goes_outside
         pattern = "".join(
             f"(?P<{part}>[^/]+)" if number % 2 else re.escape(part)
             for number, part in enumerate(_PARAMETER.split(path))
@@ -161,7 +239,8 @@ class Page:
 class Refusal:
     """A form that was refused: shown again, with what is wrong beside the field that it is about.
 
-    ``form`` says which form of the page it was.
+    ``form`` says which form of the page it was; ``retry_after`` in how many seconds it can be sent
+    again.
     """
 
     form: str
@@ -169,6 +248,7 @@ class Refusal:
     status: int
     fields: Mapping[str, str]
     values: Mapping[str, str]
+    retry_after: int | None = None
 
     @classmethod
     def of(cls, form: str, error: ApiError, visit: Visit) -> Refusal:
@@ -176,8 +256,9 @@ class Refusal:
         listed: Sequence[Mapping[str, Any]] = error.details.get("errors", [])
         fields = {str(one["field"]): str(one["message"]) for one in listed}
         # What stands beside its field need not be said twice, nor in the words of the API.
-        message = text("form.mend") if fields else error.message
-        return cls(form, message, error.status, fields, visit.form)
+        said = not fields or isinstance(error, StaleEditError)
+        message = error.message if said else text("form.mend")
+        return cls(form, message, error.status, fields, visit.form, error.retry_after)
 
 
 def nothing_here() -> PageNotFoundError:

@@ -12,11 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tokportal_server import __version__
+from tokportal_server.analytics import numbers
 from tokportal_server.pages import navigation
 from tokportal_server.pages.texts import text, text_or
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-FOLDERS = (_PACKAGE / "pages" / "templates", _PACKAGE / "console" / "templates")
+FOLDERS = tuple(_PACKAGE / slice_ / "templates" for slice_ in ("pages", "console", "admin"))
 
 
 def make_environment() -> Environment:
@@ -33,10 +34,16 @@ def make_environment() -> Environment:
         "moment": moment,
         "day": day,
         "left": left,
+        "age": age,
         "status": lambda status: text_or(f"status.{status}", str(status)),
         "named": lambda name, kind: text_or(f"{kind}.{name}", str(name)),
         "as_query": lambda values: urlencode({k: v for k, v in values.items() if v}),
         "link_if_web": link_if_web,
+        "plain_moment": plain_moment,
+        "full": numbers.full,
+        "short": numbers.short,
+        "signed": numbers.signed,
+        "percent": numbers.percent,
     }
     return environment
 
@@ -55,8 +62,15 @@ def moment(value: datetime | str | None) -> str | Markup:
     if value is None:
         return text("time.never")
     at = _as_moment(value).astimezone(UTC)
-    shown = f"{at.day} {at:%b %Y, %H:%M} UTC"
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat("T", "minutes"), shown)
+    return Markup('<time datetime="{}">{}</time>').format(
+        at.isoformat("T", "minutes"), plain_moment(at)
+    )
+
+
+def plain_moment(value: datetime | str) -> str:
+    """Write an instant where no element may stand, such as in a title."""
+    at = _as_moment(value).astimezone(UTC)
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
 def day(value: date | str | None) -> str:
@@ -80,6 +94,20 @@ def left(value: datetime | str | None, now: datetime) -> str:
     else:
         length = text("time.minutes", n=amount // 60)
     return text("time.passed" if passed else "time.left", length=length)
+
+
+def age(value: datetime | str, now: datetime) -> str:
+    """Write how long ago an instant was."""
+    seconds = max(0, int((now - _as_moment(value)).total_seconds()))
+    if seconds < 60:
+        return text("time.just_now")
+    if seconds < 3600:
+        length = text("time.minutes", n=seconds // 60)
+    elif seconds < 3 * 86_400:
+        length = text("time.hours", n=seconds // 3600)
+    else:
+        length = text("time.days", n=seconds // 86_400)
+    return text("time.ago", length=length)
 
 
 def link_if_web(address: str | None) -> str | Markup:

@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 from uuid import UUID
@@ -20,36 +20,52 @@ from litestar import HttpMethod, Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive
 
+from tokportal_server.http.client_address import client_address
 from tokportal_server.http.errors import InternalError
 from tokportal_server.http.request import Request as BodyReader
+from tokportal_server.http.validation import refuse, unstorable_text
 from tokportal_server.lib.db import UNAVAILABLE, Connection, unavailable
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.ports import Ports
 from tokportal_server.pages import forms
-from tokportal_server.pages.errors import PageForbiddenError
-from tokportal_server.pages.page import Answer, File, Page, Redirect, Shown, Visit, nothing_here
+from tokportal_server.pages.errors import FormUnreadableError, PageForbiddenError
+from tokportal_server.pages.page import Answer, Page, Redirect, Visit, nothing_here
 from tokportal_server.pages.policy import POLICY, WORKSPACE_ROLES, Role, may_open
-from tokportal_server.pages.rendering import make_environment, render
-from tokportal_server.pages.sessions import LONGEST, Membership, Person, find_person
-from tokportal_server.pages.texts import TEXTS, text
+from tokportal_server.pages.sessions import Membership, Person, find_person
+from tokportal_server.pages.texts import text
+from tokportal_server.pages.writing import Writer, live_address
 
 log = structlog.get_logger(__name__)
 
-ROOTS: Final = ("/", "/sign-in", "/sign-out", "/password", "/you", "/desk", "/console", "/assets")
-_HEADERS: Final = {
-    # Everything that a page loads is a file of ours; nothing is inline, nothing is elsewhere.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self';"
-        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    # With "no-referrer" browsers would hide from us where a form comes from.
-    "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
-_PRIVATE: Final = {"Cache-Control": "no-store"}
+ROOTS: Final = (
+    "/",
+    "/sign-in",
+    "/sign-out",
+    "/password",
+    "/you",
+    "/desk",
+    "/console",
+    "/admin",
+    "/invitation",
+    "/notices",
+    "/search",
+    "/assets",
+)
 _METHODS: Final = [HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST]
 _NOBODYS_ROLES: Final = frozenset[Role]({"anybody"})
+_MOST_PARAMETERS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A request whose page is known; ``secret`` is what the browser's cookie says."""
+
+    page: Page
+    path: Mapping[str, str]
+    scope: Any
+    receive: Receive
+    headers: Mapping[bytes, bytes]
+    secret: str | None
 
 
 class Pages:
@@ -61,57 +77,116 @@ class Pages:
         self._pages = pages
         self._ports = ports
         self._origin = ports.settings.origin()
-        self._secure = self._origin.startswith("https://")
-        self._cookie = "__Host-tokportal" if self._secure else "tokportal_session"
-        self._templates = make_environment()
+        self._writer = Writer(ports)
 
     def route(self) -> HTTPRouteHandler:
         """Give the route of everything below the pages' addresses."""
         below = [f"{root}/{{rest:path}}" for root in ROOTS if root != "/"]
 
         @route([*ROOTS, *below], http_method=_METHODS, status_code=200)
-        async def pages(request: Request[Any, Any, Any]) -> Response[bytes]:
+        async def pages(request: Request[Any, Any, Any]) -> Response[Any]:
             """A page, whatever its address."""
             return await self.answer(request.scope, request.receive)
 
         return pages
 
-    async def answer(self, scope: Any, receive: Receive) -> Response[bytes]:
+    async def answer(self, scope: Any, receive: Receive) -> Response[Any]:
         """Answer one request."""
         headers = dict(scope["headers"])
-        secret = forms.cookies_of(headers).get(self._cookie)
+        secret = forms.cookies_of(headers).get(self._writer.cookie)
         try:
-            return await self._serve(scope, receive, headers, secret)
+            page, path = self._find(scope["method"], scope["path"])
+            scope["tokportal_operation"] = f"page:{page.name}"
+            arrived = _Arrived(page, path, scope, receive, headers, secret)
+            return await self._way(page)(arrived)
         except Exception as error:  # noqa: BLE001 - every failure has its page
             return self._refused(scope, error)
 
-    async def _serve(
-        self, scope: Any, receive: Receive, headers: Mapping[bytes, bytes], secret: str | None
-    ) -> Response[bytes]:
-        page, path = self._find(scope["method"], scope["path"])
-        scope["tokportal_operation"] = f"page:{page.name}"
-        form: dict[str, str] = {}
+    def _way(self, page: Page) -> Callable[[_Arrived], Awaitable[Response[Any]]]:
+        if page.takes_file is not None:
+            return self._serve_file
+        return self._serve_slowly if page.goes_outside else self._serve
+
+    async def _serve(self, arrived: _Arrived) -> Response[Any]:
+        page, form = arrived.page, {}
         if page.method == "POST":
-            form = await forms.read_form(BodyReader(scope, receive), headers)
-            forms.require_own_form(headers, form, secret=secret, origin=self._origin)
-        async with self._ports.database.connection() as conn:
-            visit = Visit(
-                ports=self._ports,
-                conn=conn,
-                path=path,
-                query=dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=50)),
-                form=form,
-                secret=secret or secrets.token_urlsafe(32),
-                address=(scope.get("client") or ("",))[0],
-                user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
+            form = await forms.read_form(
+                BodyReader(arrived.scope, arrived.receive), arrived.headers
             )
-            visitor = await _visitor(conn, secret)
-            visit = replace(visit, visitor=visitor, membership=_membership(visitor, path))
+            self._require_own_form(arrived, form)
+        async with self._ports.database.connection() as conn:
+            visit = replace(await self._visit(arrived, conn), connection=conn, form=form)
             try:
-                answer = await self._answer(page, visit, scope)
+                answer = _turned_away(page, visit)
+                if answer is None:
+                    visit = replace(visit, live=await live_address(conn, visit))
+                    answer = await page.answer(visit)
             except ApiError as error:
-                answer = _error_page(error, scope)
-        return self._written(answer, visit, is_new=secret is None)
+                return self._writer.error_page(error, _request_id(arrived.scope), visit)
+        return self._writer.write(answer, visit, is_new=arrived.secret is None)
+
+    async def _serve_file(self, arrived: _Arrived) -> Response[Any]:
+        """Answer a page that takes a file: who comes is asked first, and no connection is held.
+
+        Whoever may not open the page has sent for nothing: not a byte of the file is read.
+        """
+        page, settings = arrived.page, self._ports.settings
+        if page.takes_file is None:
+            raise RuntimeError("the page takes no file")
+        forms.require_own_origin(arrived.headers, self._origin)
+        async with self._ports.database.connection() as conn:
+            visit = await self._visit(arrived, conn)
+        try:
+            answer = _turned_away(page, visit)
+            if answer is None:
+                async with forms.receive_file(
+                    BodyReader(arrived.scope, arrived.receive),
+                    arrived.headers,
+                    limits=page.takes_file(settings),
+                    directory=settings.incoming,
+                ) as (form, upload):
+                    self._require_own_form(arrived, form)
+                    answer = await page.answer(replace(visit, form=form, upload=upload))
+        except ApiError as error:
+            return self._writer.error_page(error, _request_id(arrived.scope), visit)
+        return self._writer.write(answer, visit, is_new=arrived.secret is None)
+
+    async def _serve_slowly(self, arrived: _Arrived) -> Response[Any]:
+        """Answer what works outside the database: no connection is held meanwhile."""
+        form: dict[str, str] = {}
+        if arrived.page.method == "POST":
+            body = BodyReader(arrived.scope, arrived.receive)
+            form = await forms.read_form(body, arrived.headers)
+            self._require_own_form(arrived, form)
+        async with self._ports.database.connection() as conn:
+            visit = replace(await self._visit(arrived, conn), form=form)
+        try:
+            answer = _turned_away(arrived.page, visit) or await arrived.page.answer(visit)
+        except ApiError as error:
+            return self._writer.error_page(error, _request_id(arrived.scope), visit)
+        return self._writer.write(answer, visit, is_new=arrived.secret is None)
+
+    def _require_own_form(self, arrived: _Arrived, form: Mapping[str, str]) -> None:
+        forms.require_own_form(arrived.headers, form, secret=arrived.secret, origin=self._origin)
+
+    async def _visit(self, arrived: _Arrived, conn: Connection) -> Visit:
+        """Find out who comes; the visit does not have the connection yet."""
+        scope, secret = arrived.scope, arrived.secret
+        visitor = await find_person(conn, secret) if secret else None
+        return Visit(
+            ports=self._ports,
+            connection=None,
+            path=arrived.path,
+            query=_query(scope["query_string"]),
+            form={},
+            secret=secret or secrets.token_urlsafe(32),
+            address=client_address(scope, self._ports.settings.trusted_proxies),
+            user_agent=arrived.headers.get(b"user-agent", b"").decode("latin-1"),
+            at=scope["path"],
+            method=scope["method"],
+            visitor=visitor,
+            membership=_membership(visitor, arrived.path),
+        )
 
     def _find(self, method: str, address: str) -> tuple[Page, dict[str, str]]:
         """Give the page of an address and its parameters."""
@@ -123,74 +198,50 @@ class Pages:
                     return page, path
         raise nothing_here()
 
-    async def _answer(self, page: Page, visit: Visit, scope: Any) -> Answer:
-        roles = visit.visitor.roles(visit.membership) if visit.visitor else _NOBODYS_ROLES
-        if may_open(page.name, roles):
-            return await page.answer(visit)
-        if visit.visitor is None:
-            back = scope["path"] if page.method == "GET" else "/"
-            return Redirect(f"/sign-in?next={quote(back)}")
-        # Whose workspace an id names is nobody else's to know.
-        if visit.membership is None and POLICY[page.name] <= WORKSPACE_ROLES:
-            raise nothing_here()
-        raise PageForbiddenError(text("error.forbidden"))
-
-    def _written(self, answer: Answer, visit: Visit, *, is_new: bool) -> Response[bytes]:
-        match answer:
-            case File():
-                kept = {**_HEADERS, "Cache-Control": "public, max-age=3600"}
-                return Response(answer.content, media_type=answer.media_type, headers=kept)
-            case Redirect():
-                fields = {**_HEADERS, **_PRIVATE, "Location": answer.to}
-                if answer.token is not None:
-                    fields["Set-Cookie"] = self._session_cookie(answer.token)
-                return Response(b"", status_code=303, media_type="text/plain", headers=fields)
-            case Shown():
-                new = {"Set-Cookie": self._session_cookie(visit.secret)} if is_new else {}
-                return self._page(answer, visit, new)
-
-    def _session_cookie(self, token: str) -> str:
-        seconds = int(LONGEST.total_seconds()) if token else 0
-        return forms.set_cookie(self._cookie, token, seconds=seconds, secure=self._secure)
-
-    def _page(
-        self, shown: Shown, visit: Visit | None, more: Mapping[str, str] | None = None
-    ) -> Response[bytes]:
-        facts = {
-            "person": visit.visitor if visit else None,
-            "workspace": visit.membership if visit else None,
-            "form_token": forms.form_token(visit.secret) if visit else "",
-            "done": _confirmation(visit),
-            "refusal": None,
-            **shown.facts,
-        }
-        body = render(self._templates, shown.template, facts)
-        fields = {**_HEADERS, **_PRIVATE, **(more or {})}
-        return Response(
-            body, status_code=shown.status, media_type="text/html; charset=utf-8", headers=fields
-        )
-
     def _refused(self, scope: Any, error: Exception) -> Response[bytes]:
         if isinstance(error, UNAVAILABLE):
             error = unavailable("the database does not answer")
         if not isinstance(error, ApiError):
             log.error("page_failed", path=scope["path"], exc_info=error)
             error = InternalError(text("error.internal"))
-        return self._page(_error_page(error, scope), None)
+        return self._writer.error_page(error, _request_id(scope))
 
 
-def _error_page(error: ApiError, scope: Any) -> Shown:
-    facts = {
-        "status_code": error.status,
-        "code": error.code,
-        "message": error.message,
-        "request_id": scope["tokportal_request_id"],
-    }
-    return Shown("error.html", facts, error.status)
+def _turned_away(page: Page, visit: Visit) -> Answer | None:
+    """Give where a visitor who has to sign in is sent; nothing for one who may open the page.
+
+    Raises:
+        PageForbiddenError, PageNotFoundError: their roles do not have it.
+    """
+    roles = visit.visitor.roles(visit.membership) if visit.visitor else _NOBODYS_ROLES
+    if may_open(page.name, roles):
+        return None
+    if visit.visitor is None:
+        back = visit.at if page.method == "GET" else "/"
+        return Redirect(f"/sign-in?next={quote(back)}")
+    # Whose workspace an id names is nobody else's to know.
+    if visit.membership is None and POLICY[page.name] <= WORKSPACE_ROLES:
+        raise nothing_here()
+    raise PageForbiddenError(text("error.forbidden"))
 
 
-async def _visitor(conn: Connection, secret: str | None) -> Person | None:
-    return await find_person(conn, secret) if secret else None
+def _request_id(scope: Any) -> str:
+    return str(scope["tokportal_request_id"])
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    """Read what follows the question mark; of a name that is given twice the last counts.
+
+    Raises:
+        FormUnreadableError, ValidationError: it has too many parts, or what is no text.
+    """
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        raise FormUnreadableError("The address has too many parts after `?`.") from None
+    query = dict(pairs)
+    refuse(list(unstorable_text(query)))
+    return query
 
 
 def _membership(visitor: Person | None, path: Mapping[str, str]) -> Membership | None:
@@ -202,8 +253,3 @@ def _membership(visitor: Person | None, path: Mapping[str, str]) -> Membership |
     except ValueError:
         raise nothing_here() from None
     return next((one for one in visitor.workspaces if one.id == wanted), None)
-
-
-def _confirmation(visit: Visit | None) -> str | None:
-    """Give the sentence that the address asks for, if we have one: ``?done=claimed``."""
-    return TEXTS.get(f"done.{visit.query.get('done')}") if visit else None

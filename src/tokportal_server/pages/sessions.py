@@ -39,7 +39,10 @@ SELECT s.id AS session_id, s.seen_at < now() - $3::interval AS stale, p.id, p.na
                             'id', w.id, 'name', w.name, 'role', wm.role, 'rehearsal', w.rehearsal,
                             'ahead', extract(epoch FROM w.clock_offset)) ORDER BY w.name, w.id)
                    FROM workspace_members wm JOIN workspaces w ON w.id = wm.workspace_id
-                  WHERE wm.person_id = p.id), '[]') AS workspaces
+                  WHERE wm.person_id = p.id), '[]') AS workspaces,
+       (SELECT count(*) FROM (SELECT FROM notices n
+                               WHERE n.person_id = p.id AND n.on_page AND n.read_at IS NULL
+                               LIMIT 100) u) AS unread
   FROM person_sessions s JOIN people p ON p.id = s.person_id
  WHERE s.token_hash = $1 AND s.expires_at > now() AND s.seen_at > now() - $2::interval
 """
@@ -70,7 +73,10 @@ class Membership(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is signed in, as the database knows them at this request."""
+    """Somebody who is signed in, as the database knows them at this request.
+
+    ``unread`` counts what they were told and have not read, up to a hundred.
+    """
 
     id: UUID
     name: str
@@ -79,6 +85,7 @@ class Person:
     operator: bool
     manager: bool
     workspaces: tuple[Membership, ...]
+    unread: int = 0
 
     def roles(self, membership: Membership | None) -> frozenset[Role]:
         """Give the person's roles: their own, and those in one workspace."""
@@ -131,6 +138,7 @@ async def find_person(conn: Connection, token: str) -> Person | None:
         operator=row["operator"],
         manager=row["manager"],
         workspaces=tuple(msgspec.convert(row["workspaces"], list[Membership])),
+        unread=row["unread"],
     )
 
 

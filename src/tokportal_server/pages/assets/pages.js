@@ -13,12 +13,29 @@ async function copy(text) {
   area.remove();
 }
 
-for (const button of document.querySelectorAll("button.copy")) {
-  const label = button.textContent;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
+// What is put into the page later is prepared as well: scripts listen to "page:shown".
+function prepare(part) {
+  for (const button of part.querySelectorAll("button.copy")) button.hidden = false;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("button.copy");
+  if (button) {
+    const label = button.textContent;
     await copy(button.dataset.copy);
     button.textContent = button.dataset.done;
     setTimeout(() => { button.textContent = label; }, 1500);
-  });
+  }
+  // A menu closes when something else is chosen.
+  for (const menu of document.querySelectorAll("details.places[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("page:shown", (event) => prepare(event.detail));
+prepare(document);
+// On a phone the bars are wider than the window: where one is comes into view.
+for (const here of document.querySelectorAll(".bar [aria-current]")) {
+  // Not by scrollIntoView, after which the keyboard would begin here and not at the top.
+  const bar = here.closest(".bar");
+  bar.scrollLeft = here.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
 }

@@ -9,9 +9,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tokportal_server.pages.texts import frame, console, desk, names
+from tokportal_server.pages.texts import (
+    analytics,
+    connect,
+    console,
+    desk,
+    frame,
+    names,
+    operator_names,
+    operators,
+    people,
+    staff,
+    workspace,
+)
 
-TABLES: Final = (frame.TEXTS, names.TEXTS, desk.TEXTS, console.TEXTS)
+TABLES: Final = (
+    frame.TEXTS,
+    people.TEXTS,
+    names.TEXTS,
+    desk.TEXTS,
+    console.TEXTS,
+    workspace.TEXTS,
+    connect.TEXTS,
+    analytics.TEXTS,
+    operators.TEXTS,
+    operator_names.TEXTS,
+    staff.TEXTS,
+)
 TEXTS: Final[Mapping[str, str]] = {key: told for table in TABLES for key, told in table.items()}
 
 

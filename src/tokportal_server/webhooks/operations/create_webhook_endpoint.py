@@ -10,6 +10,7 @@ from tokportal_server.http.validation import refuse
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.outbound import OutboundPolicy
+from tokportal_server.lib.redaction import redact_text
 from tokportal_server.lib.signing import new_webhook_secret
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.webhooks.address import url_problems
@@ -18,6 +19,7 @@ from tokportal_server.webhooks.journal import record_enabled
 from tokportal_server.webhooks.queries import endpoint_from
 from tokportal_server.webhooks.sealing import seal_secret
 from tokportal_server.webhooks.wire import CreatedWebhookEndpoint
+from tokportal_server.workspaces.audit import write_audit
 
 # Whatever is being committed now gets a higher number than the last that is to be seen.
 INSERT_ENDPOINT = """
@@ -75,6 +77,14 @@ async def create_webhook_endpoint(
             details={"existing_endpoint_id": str(existing)},
         )
     record_enabled(tx, endpoint_id, before=None, after=enabled, actor=actor)
+    await write_audit(
+        tx.conn,
+        workspace_id=tx.workspace_id,
+        action="webhook_endpoint.create",
+        subject=("webhook_endpoint", endpoint_id),
+        actor=actor,
+        details={"url": redact_text(url)},
+    )
     return CreatedWebhookEndpoint(
         **msgspec.structs.asdict(endpoint_from(row)), signing_secret=secret
     )

@@ -8,6 +8,7 @@ from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.webhooks.errors import endpoint_not_found
 from tokportal_server.webhooks.journal import record_deleted
+from tokportal_server.workspaces.audit import write_audit
 
 DELETE_ENDPOINT = """
 DELETE FROM webhook_endpoints WHERE workspace_id = $1 AND id = $2 RETURNING enabled
@@ -30,3 +31,10 @@ async def delete_webhook_endpoint(*, tx: UnitOfWork, actor: Actor, endpoint_id: 
         raise endpoint_not_found(endpoint_id)
     await tx.conn.execute(DELETE_PENDING, tx.workspace_id, endpoint_id)
     record_deleted(tx, endpoint_id, enabled=enabled, actor=actor)
+    await write_audit(
+        tx.conn,
+        workspace_id=tx.workspace_id,
+        action="webhook_endpoint.delete",
+        subject=("webhook_endpoint", endpoint_id),
+        actor=actor,
+    )

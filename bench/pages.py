@@ -1,0 +1,167 @@
+"""Pages: the server's time for each, with 1,000 and with 100,000 bundles in the workspace.
+
+Every section of the console is asked for in both workspaces by turns; the sections of the desk and
+the operators' pages, which look at all workspaces, before and after the large one is there. The
+median time of the larger must be at most twice that of the smaller, beside a millisecond that no
+clock can be trusted with. Run it with nothing else going on; ``python bench/pages.py [--many N]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+import aiohttp
+import asyncpg
+import uvloop
+from harness.stage import Tenant, api, order, postgres, settle_in
+
+from tokportal_server.lib.crypto import hash_password
+from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.pages.navigation import ADMIN, CONSOLE, DESK, Group
+from tokportal_server.workspaces.operations.create_person import create_manager
+
+LIMIT, SLACK_SECONDS, ROUNDS = 2.0, 0.001, 15
+FEW, MANY = 1_000, 100_000
+PASSWORD = "a password for the measurement"  # noqa: S105 - of a database that ends with it
+# Of a hundred bundles, ninety are done. Each day has ninety slots: more bundles go further back.
+FILL = """
+INSERT INTO bundles (workspace_id, bundle_type, platform, country, status, title, external_ref,
+    videos_quantity, edits_quantity, auto_finalize_videos, wants_niche_warming, wants_deep_warming,
+    wants_moderation, cost_breakdown, sold_prices, published_at, created_at, updated_at)
+SELECT $1, 'videos_only', 'tiktok', 'USA',
+       CASE WHEN n % 100 < 90 THEN 'completed' WHEN n % 100 < 93 THEN 'published'
+            WHEN n % 100 < 97 THEN 'accepted' ELSE 'pending_setup' END,
+       'Bundle ' || n, 'ref-' || n, 1, 0, true, false, false, false, b.cost_breakdown,
+       b.sold_prices, CASE WHEN n % 100 < 97 THEN now() END, now() - make_interval(hours => n / 8),
+       now()
+  FROM generate_series(1, $2::integer) n,
+       (SELECT cost_breakdown, sold_prices FROM bundles WHERE id = $3) b
+"""
+SLOTS = """
+INSERT INTO slots (workspace_id, bundle_id, position, status, price, video_type, target_start,
+    target_end, media_status, created_at, updated_at)
+SELECT workspace_id, id, 1,
+       CASE status WHEN 'completed' THEN 'finalized' WHEN 'pending_setup' THEN 'pending'
+            ELSE status END,
+       1, 'video', day, day + 1, 'ready', created_at, updated_at
+  FROM (SELECT *, current_date + 10 - (row_number() OVER (ORDER BY ordinal) / 90)::integer AS day
+          FROM bundles WHERE workspace_id = $1 AND id <> $2) b
+"""
+JOURNAL = """
+INSERT INTO journal (workspace_id, kind, object_id, root_id, to_status, actor_kind, at)
+SELECT workspace_id, 'bundle', id, id, status, 'customer', created_at
+  FROM bundles, generate_series(1, 3) WHERE workspace_id = $1
+"""
+COUNT = """
+INSERT INTO counters (workspace_id, kind, status, n)
+SELECT workspace_id, 'bundle', status, count(*) FROM bundles WHERE workspace_id = $1 GROUP BY 1, 3
+    ON CONFLICT (workspace_id, kind, status) DO UPDATE SET n = excluded.n
+"""
+LET_IN = "UPDATE people SET password_hash = $1, operator = true WHERE id = ANY ($2)"
+OWNER = "SELECT person_id FROM workspace_members WHERE workspace_id = $1"
+JOIN = "INSERT INTO workspace_members (workspace_id, person_id, role) VALUES ($1, $2, 'owner')"
+_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
+
+
+async def _fill(conn: Connection, tenant: Tenant, count: int) -> UUID:
+    """Put so many bundles into a workspace; give one of them."""
+    bundle = await order(conn, tenant)
+    await conn.execute(FILL, tenant.workspace, count, bundle)
+    await conn.execute("ANALYZE bundles")
+    await conn.execute(SLOTS, tenant.workspace, bundle)
+    for statement in (JOURNAL, COUNT):
+        await conn.execute(statement, tenant.workspace)
+    await conn.execute("VACUUM ANALYZE")
+    return bundle
+
+
+async def _sign_in(session: aiohttp.ClientSession, origin: str) -> None:
+    async with session.get(f"{origin}/sign-in") as answer:
+        found = _TOKEN.search(await answer.text())
+    assert found is not None
+    form = {"form_token": found[1], "email": "few@example.com", "password": PASSWORD}
+    async with session.post(f"{origin}/sign-in", data=form, allow_redirects=False) as answer:
+        assert answer.status == 303, answer.status
+
+
+def _sections(root: str, groups: Sequence[Group]) -> list[str]:
+    return [f"{root}{section.path}" for group in groups for section in group.sections]
+
+
+async def _time(session: aiohttp.ClientSession, address: str) -> float:
+    began = time.perf_counter()
+    async with session.get(address, allow_redirects=False) as answer:
+        await answer.read()
+        assert answer.status == 200, (address, answer.status)
+    return time.perf_counter() - began
+
+
+async def _medians(session: aiohttp.ClientSession, addresses: Sequence[str]) -> dict[str, float]:
+    """Ask for the pages by turns; give the median time of each."""
+    times: dict[str, list[float]] = {address: [] for address in addresses}
+    for number in range(ROUNDS + 2):
+        for address in addresses:
+            took = await _time(session, address)
+            if number >= 2:  # the first prepare statements and fill caches
+                times[address].append(took)
+    return {address: statistics.median(taken) for address, taken in times.items()}
+
+
+def _judge(name: str, small: float, large: float) -> bool:
+    kept = large <= small * LIMIT + SLACK_SECONDS
+    mark = "" if kept else "   OVER THE LIMIT"
+    print(f"{name:28} {small * 1e3:8.1f} ms {large * 1e3:8.1f} ms {large / small:6.2f}{mark}")
+    return kept
+
+
+async def _measure(dsn: str, port: int, many: int) -> bool:
+    origin = f"http://127.0.0.1:{port}"
+    conn: Connection = await asyncpg.connect(dsn)
+    await prepare_connection(conn)
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        few, much = await settle_in(conn, "few"), await settle_in(conn, "many")
+        owner = await conn.fetchval(OWNER, few.workspace)
+        await conn.execute(LET_IN, await hash_password(PASSWORD), [owner])
+        await conn.execute(JOIN, much.workspace, owner)
+        await create_manager(
+            conn=conn, person_id=owner, display_name="M", countries=["USA"], platforms=["tiktok"]
+        )
+        bundle = await _fill(conn, few, FEW)
+        await _sign_in(session, origin)
+        shared = [*_sections("/desk", DESK), *_sections("/admin", ADMIN), "/search?q=bundle"]
+        before = await _medians(session, [f"{origin}{path}" for path in shared])
+        other = await _fill(conn, much, many)
+        after = await _medians(session, [f"{origin}{path}" for path in shared])
+        roots = [f"{origin}/console/{one.workspace}" for one in (few, much)]
+        pairs = list(zip(*(_sections(root, CONSOLE) for root in roots), strict=True))
+        pairs.append((f"{roots[0]}/bundles/{bundle}", f"{roots[1]}/bundles/{other}"))
+        own = await _medians(session, [address for pair in pairs for address in pair])
+    await conn.close()
+    print(f"{'page':28} {FEW:>11,} {many:>11,}  ratio")
+    kept = [_judge(path, before[origin + path], after[origin + path]) for path in shared]
+    kept += [
+        _judge(small.removeprefix(roots[0]) or "/", own[small], own[large])
+        for small, large in pairs
+    ]
+    return all(kept)
+
+
+def main() -> None:
+    """Measure, and end with 1 if a limit is broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--many", type=int, default=MANY)
+    many: int = parser.parse_args().many
+    with postgres() as (home, dsn), api(home, dsn) as (port, _):
+        kept = uvloop.run(_measure(dsn, port, many))
+    sys.exit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    main()
