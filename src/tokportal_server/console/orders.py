@@ -1,49 +1,72 @@
-"""The customer's pages: what needs them, their bundles, one bundle with review and publication."""
+"""The customer's first pages: what needs them, and the list of bundles."""
 
 from __future__ import annotations
 
-from typing import Any, Final, get_args
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any, Final, NamedTuple, get_args
+from uuid import UUID
 
 import msgspec
 
-from tokportal_server.bundles.operations.cancel_own_bundle import cancel_own_bundle
-from tokportal_server.bundles.operations.finalize_profile import finalize_profile
-from tokportal_server.bundles.operations.publish_bundle import publish_bundle
-from tokportal_server.bundles.operations.request_profile_corrections import (
-    request_profile_corrections,
-)
-from tokportal_server.bundles.queries import get_bundle, get_profile, list_bundles
-from tokportal_server.bundles.readiness import assess, gather
+from tokportal_server.accounts.queries import get_account
+from tokportal_server.bundles.queries import list_account_bundles, list_bundles
 from tokportal_server.bundles.search import find_bundles
 from tokportal_server.bundles.wire import (
-    AccountCorrectionsRequest,
-    CorrectionFields,
+    Bundle,
+    BundleType,
+    ListAccountBundlesQuery,
     ListBundlesQuery,
+    PlatformCode,
 )
 from tokportal_server.console import overview
-from tokportal_server.console.work import Act, slot_details
+from tokportal_server.console.acts import console_address, is_writer
+from tokportal_server.console.lists import query_of
 from tokportal_server.credits.ledger import spendable
-from tokportal_server.http.validation import decode_body
-from tokportal_server.lib.errors import ApiError
-from tokportal_server.lib.unit_of_work import UnitOfWork
-from tokportal_server.orders.errors import BundleNotFoundError
-from tokportal_server.orders.rules import OrderRules
-from tokportal_server.orders.states import BundleStatus
-from tokportal_server.pages.page import (
-    Answer,
-    Page,
-    Redirect,
-    Refusal,
-    Shown,
-    Visit,
-    nothing_here,
-)
-from tokportal_server.videos.operations.finalize_slot import finalize_slot
-from tokportal_server.videos.operations.request_slot_corrections import request_slot_corrections
-from tokportal_server.videos.queries import list_slots
-from tokportal_server.videos.requests import VideoCorrectionFields, VideoCorrectionsRequest
+from tokportal_server.lib.csv_rows import BYTE_ORDER_MARK, csv_line
+from tokportal_server.lib.db import Database
+from tokportal_server.orders.errors import SavedAccountNotFoundError
+from tokportal_server.orders.states import BundleStatus, ProfileStatus
+from tokportal_server.pages.page import Answer, Page, Shown, Stream, Visit, nothing_here
+from tokportal_server.videos.wire import LAST_DAY
+from tokportal_server.workspaces.reference import list_countries
 
 _STATUSES: Final[tuple[str, ...]] = get_args(BundleStatus)
+# The filters that are chosen from a list of words, with the words.
+_CHOICES: Final = {
+    "status": _STATUSES,
+    "bundle_type": get_args(BundleType),
+    "platform": get_args(PlatformCode),
+    "account_status": get_args(ProfileStatus),
+}
+
+
+# What a file of bundles has, as the bundle object names it; the last one is the cost in credits.
+_COLUMNS: Final = (
+    "id",
+    "title",
+    "external_ref",
+    "bundle_type",
+    "platform",
+    "country",
+    "status",
+    "username",
+    "videos_quantity",
+    "videos_configured_count",
+    "created_at",
+    "published_at",
+    "completed_at",
+    "cost",
+)
+# Ten thousand bundles; the filters lead to older ones.
+_PAGES_IN_A_FILE: Final = 100
+
+
+class _Days(NamedTuple):
+    """The days on which bundles were ordered, both included; None is no bound."""
+
+    first: date | None
+    last: date | None
 
 
 async def show_overview(visit: Visit) -> Answer:
@@ -56,171 +79,104 @@ async def show_overview(visit: Visit) -> Answer:
         "statuses": _STATUSES,
         "credits": await spendable(visit.conn, workspace_id, visit.now),
         "low_mark": await overview.low_mark_of(visit.conn, workspace_id),
+        "writer": is_writer(visit),
         "now": visit.now,
     }
     return Shown("overview.html", facts)
 
 
 async def show_bundles(visit: Visit) -> Answer:
-    """Show the bundles, newest first, of one status or of all; or what a search found."""
+    """Show the bundles, newest first: all, those that the filters leave, or what a search found.
+
+    The address has the filters, so that a list can be kept as a bookmark and sent to somebody.
+    """
     sought = visit.query.get("q", "").strip()[:200]
-    status = visit.query.get("status", "")
-    facts: dict[str, Any] = {"q": sought, "status": status, "statuses": _STATUSES, "pages": None}
-    if sought:
+    query, days, given = _filters(visit)
+    facts: dict[str, Any] = {
+        "q": sought,
+        "given": given,
+        "narrowed": bool(given.keys() - {"status"}),
+        "choices": _CHOICES,
+        "countries": await list_countries(visit.conn),
+        "address": f"{console_address(visit)}/bundles",
+        "account": None,
+        "pages": None,
+        "writer": is_writer(visit),
+        # What else the address has to say on the next page of the list.
+        "kept": {**given, "account": visit.query.get("account", "")},
+    }
+    if "account" in visit.query:
+        facts |= await _of_account(visit)
+    elif sought:
         found = await find_bundles(visit.conn, sought, workspace_id=visit.workspace.id)
-        facts["bundles"] = [one for one in found if status in ("", one.status)]
+        facts["bundles"] = [one for one in found if query.status in (None, one.status)]
     else:
-        number = visit.query.get("page", "1")
-        page = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1
-        wanted = {"status": status} if status in _STATUSES else {}
-        query = msgspec.convert({"page": max(page, 1), **wanted}, ListBundlesQuery)
-        facts["bundles"], facts["pages"] = await list_bundles(visit.conn, visit.workspace.id, query)
+        facts["bundles"], facts["pages"] = await list_bundles(
+            visit.conn, visit.workspace.id, query, first=days.first, last=days.last
+        )
     return Shown("bundles.html", facts)
 
 
-async def show_bundle(visit: Visit, refusal: Refusal | None = None) -> Answer:
-    """Show one bundle: what is asked of the customer, its account, its slots, what happened.
+async def download_bundles(visit: Visit) -> Answer:
+    """Give the bundles that the filters leave as a file, from the newest on."""
+    query, days, _ = _filters(visit)
+    chunks = _bundles_csv(visit.ports.database, visit.workspace.id, query, days)
+    return Stream(chunks, "text/csv", "bundles.csv")
 
-    Raises:
-        PageNotFoundError: the workspace has no such bundle.
-    """
-    workspace_id, bundle_id = visit.workspace.id, visit.id("bundle")
-    origin = visit.ports.settings.origin()
+
+async def _bundles_csv(
+    database: Database, workspace_id: UUID, query: ListBundlesQuery, days: _Days
+) -> AsyncIterator[bytes]:
+    yield BYTE_ORDER_MARK + csv_line(_COLUMNS)
+    for page in range(1, _PAGES_IN_A_FILE + 1):
+        part = msgspec.structs.replace(query, page=page, per_page=100)
+        async with database.connection() as conn:
+            bundles, pages = await list_bundles(
+                conn, workspace_id, part, first=days.first, last=days.last
+            )
+        yield b"".join(csv_line(_cells(bundle)) for bundle in bundles)
+        if page >= pages.total_pages:
+            return
+
+
+def _cells(bundle: Bundle) -> list[object]:
+    return [*(getattr(bundle, name) for name in _COLUMNS[:-1]), bundle.cost.total]
+
+
+def _filters(visit: Visit) -> tuple[ListBundlesQuery, _Days, dict[str, str]]:
+    """Read the filters of the list, and as the address has those that were understood."""
+    query, given = query_of(visit, ListBundlesQuery)
+    days = _Days(_day(visit.query.get("first", "")), _day(visit.query.get("last", "")))
+    given |= {name: day.isoformat() for name, day in days._asdict().items() if day is not None}
+    return query, days, {name: given[name] for name in given if name not in ("page", "per_page")}
+
+
+def _day(written: str) -> date | None:
+    """Read a day of the filters; what is none filters nothing."""
     try:
-        bundle = await get_bundle(visit.conn, workspace_id, bundle_id)
-    except BundleNotFoundError:
-        raise nothing_here() from None
-    profile = readiness = None
-    if bundle.account_id is not None:
-        profile = await get_profile(visit.conn, workspace_id, bundle_id, base_url=origin)
-    if bundle.status == "pending_setup":
-        readiness = assess(await gather(visit.conn, workspace_id, bundle_id, visit.now))
-    slots = await list_slots(visit.conn, workspace_id, bundle_id, base_url=origin)
-    facts = {
-        "bundle": bundle,
-        "profile": profile,
-        "readiness": readiness,
-        "slots": slots,
-        "details": {slot.position: slot_details(slot) for slot in slots},
-        "timeline": await overview.timeline_of(visit.conn, workspace_id, bundle_id),
-        "account_fields": CorrectionFields.__struct_fields__,
-        "slot_fields": VideoCorrectionFields.__struct_fields__,
-        "writer": visit.workspace.role != "viewer",
-        "address": _address(visit),
-        "now": visit.now,
-        "refusal": refusal,
-    }
-    return Shown("bundle.html", facts, refusal.status if refusal else 200)
+        day = date.fromisoformat(written)
+    except ValueError:
+        return None
+    return day if day <= LAST_DAY else None
 
 
-async def approve_account(visit: Visit) -> Answer:
-    """Approve the account that the manager has set up."""
-
-    async def act(tx: UnitOfWork, rules: OrderRules) -> None:
-        await finalize_profile(
-            tx=tx, actor=visit.customer, bundle_id=visit.id("bundle"), rules=rules
-        )
-
-    return await _act(visit, "approve-account", act, done="approved")
-
-
-async def correct_account(visit: Visit) -> Answer:
-    """Send the account back to its manager."""
-
-    async def act(tx: UnitOfWork, rules: OrderRules) -> None:
-        asked = decode_body(AccountCorrectionsRequest, _feedback(visit))
-        await request_profile_corrections(
-            tx=tx, actor=visit.customer, bundle_id=visit.id("bundle"), request=asked, rules=rules
-        )
-
-    return await _act(visit, "correct-account", act, done="corrected")
-
-
-async def approve_slot(visit: Visit) -> Answer:
-    """Approve the post of a slot."""
-    position = visit.number("position")
-
-    async def act(tx: UnitOfWork, rules: OrderRules) -> None:  # noqa: ARG001 - as the others
-        await finalize_slot(
-            tx=tx, actor=visit.customer, bundle_id=visit.id("bundle"), position=position
-        )
-
-    return await _act(visit, f"approve-{position}", act, done="approved")
-
-
-async def correct_slot(visit: Visit) -> Answer:
-    """Send the post of a slot back to its manager."""
-    position = visit.number("position")
-
-    async def act(tx: UnitOfWork, rules: OrderRules) -> None:
-        await request_slot_corrections(
-            tx=tx,
-            actor=visit.customer,
-            bundle_id=visit.id("bundle"),
-            position=position,
-            request=decode_body(VideoCorrectionsRequest, _feedback(visit)),
-            rules=rules,
-        )
-
-    return await _act(visit, f"correct-{position}", act, done="corrected")
-
-
-async def publish(visit: Visit) -> Answer:
-    """Offer the bundle to the managers; dates that have gone stale move, as the API does it."""
-
-    async def act(tx: UnitOfWork, rules: OrderRules) -> None:
-        await publish_bundle(tx=tx, actor=visit.customer, bundle_id=visit.id("bundle"), rules=rules)
-
-    return await _act(visit, "publish", act, done="published")
-
-
-async def cancel(visit: Visit) -> Answer:
-    """Cancel a bundle that nobody has begun."""
-
-    async def act(tx: UnitOfWork, rules: OrderRules) -> None:  # noqa: ARG001 - as the others
-        await cancel_own_bundle(tx=tx, actor=visit.customer, bundle_id=visit.id("bundle"))
-
-    return await _act(visit, "cancel", act, done="cancelled")
-
-
-def _feedback(visit: Visit) -> bytes:
-    """Write a form of corrections as the API's body, so that one validation judges both."""
-    fields = {
-        name.removeprefix("fields."): value.strip()
-        for name, value in visit.form.items()
-        if name.startswith("fields.") and value.strip()
-    }
-    asked = {"comment": visit.field("comment"), **({"fields": fields} if fields else {})}
-    return msgspec.json.encode(asked)
-
-
-async def _act(visit: Visit, form: str, act: Act, *, done: str) -> Answer:
-    """Do something on a bundle and show it again, with a confirmation or what was refused."""
+async def _of_account(visit: Visit) -> dict[str, Any]:
+    """Give the bundles of one delivered account."""
+    query, _ = query_of(visit, ListAccountBundlesQuery)
     try:
-        async with visit.writing(visit.workspace.id, visit.now) as tx:
-            await act(tx, OrderRules.of(visit.ports.settings))
-    except BundleNotFoundError:
+        account_id = UUID(visit.query["account"])
+        account = await get_account(
+            visit.conn, visit.workspace.id, account_id, base_url=visit.ports.settings.origin()
+        )
+    except (ValueError, SavedAccountNotFoundError):
         raise nothing_here() from None
-    except ApiError as error:
-        return await show_bundle(visit, Refusal.of(form, error, visit))
-    return Redirect(f"{_address(visit)}?done={done}")
-
-
-def _address(visit: Visit) -> str:
-    return f"/console/{visit.workspace.id}/bundles/{visit.id('bundle')}"
+    bundles, pages = await list_account_bundles(visit.conn, visit.workspace.id, account_id, query)
+    return {"account": account, "bundles": bundles, "pages": pages}
 
 
 _HERE = "/console/{workspace}"
-_ONE = f"{_HERE}/bundles/{{bundle}}"
-_SLOT = f"{_ONE}/slots/{{position}}"
 ORDER_PAGES: Final = (
     Page("overview", "GET", _HERE, show_overview),
     Page("bundles", "GET", f"{_HERE}/bundles", show_bundles),
-    Page("bundle", "GET", _ONE, show_bundle),
-    Page("approve_account", "POST", f"{_ONE}/account/approve", approve_account),
-    Page("correct_account", "POST", f"{_ONE}/account/correct", correct_account),
-    Page("approve_slot", "POST", f"{_SLOT}/approve", approve_slot),
-    Page("correct_slot", "POST", f"{_SLOT}/correct", correct_slot),
-    Page("publish", "POST", f"{_ONE}/publish", publish),
-    Page("cancel", "POST", f"{_ONE}/cancel", cancel),
+    Page("bundles_csv", "GET", f"{_HERE}/bundles.csv", download_bundles),
 )
