@@ -7,7 +7,7 @@ BIN := .venv/bin
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fix bench proof fuzz docs lock
+.PHONY: help install run test check fix bench proof fuzz docs lock screenshots
 
 help:
 	@echo "make run    start a demo on this machine"
@@ -16,6 +16,7 @@ help:
 	@echo "make fix    format, and repair what the linter can"
 	@echo "make docs   write the generated pages and the OpenAPI document"
 	@echo "make proof  the long tests        make fuzz  generated requests"
+	@echo "make screenshots  pictures of the main pages for the documentation"
 	@echo "make bench  the measurements      make lock  write constraints.txt anew"
 
 # Anything that changes what is installed makes the environment stale.
@@ -59,6 +60,11 @@ proof fuzz: install
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m $@ $(PYTEST_ARGS) || { \
 		code=$$?; \
 		if [ $$code = 5 ]; then echo "No test is marked $@ yet."; else exit $$code; fi; }
+
+# Of a workspace that a test sets up; only times and ids differ from run to run.
+screenshots: install
+	tools/browser
+	$(BIN)/python -m tools.screenshots
 
 bench: install
 	@if ls bench/*.py >/dev/null 2>&1; then \

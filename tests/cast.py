@@ -24,6 +24,8 @@ class World:
     acme: UUID
     other: UUID
     alice: UUID
+    bob: UUID
+    charlie: UUID
     alice_key: str
     alice_key_id: UUID
     bob_key: str
@@ -91,6 +93,8 @@ async def people_the_world(conn: Connection, *, rehearsal: bool = False) -> Worl
         acme=acme,
         other=other,
         alice=people["alice"],
+        bob=people["bob"],
+        charlie=people["charlie"],
         alice_key=alice_key,
         alice_key_id=alice_key_id,
         bob_key=bob_key,

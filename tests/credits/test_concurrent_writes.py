@@ -14,10 +14,10 @@ from tests.cast import CREDITS, World
 from tests.client import Client
 from tests.credits.moves import debit, empty_workspace, grant
 from tests.orders.walk import order
-from tokportal_server.cli.doctor import examine
 from tokportal_server.credits.ledger import InsufficientCreditsError, spendable
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.workbench.doctor import examine
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

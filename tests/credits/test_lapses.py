@@ -13,7 +13,6 @@ from tests.client import Client
 from tests.credits.moves import debit, empty_workspace, grant, refund
 from tests.orders.walk import events_of, order
 from tests.workbench.test_deadlines import later, sweep
-from tokportal_server.cli.doctor import examine
 from tokportal_server.credits.lapses import set_low_mark
 from tokportal_server.http.errors import ValidationError
 from tokportal_server.lib.clock import real_now, wire_time
@@ -22,6 +21,7 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.workbench.deadlines import Deadlines
+from tokportal_server.workbench.doctor import examine
 
 DAY = timedelta(days=1)
 EXPIRIES = """

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tests.credits.comparison import ENTRIES, LOTS, compare
 from tests.credits.moves import debit, empty_workspace, grant, refund
 from tests.credits.wallet import Wallet
-from tokportal_server.cli.doctor import examine
 from tokportal_server.credits.ledger import InsufficientCreditsError, adjust, spendable
 from tokportal_server.lib.actor import SYSTEM
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.workbench.doctor import examine
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -15,9 +15,9 @@ from tests.conftest import free_port
 from tests.credits.moves import grant
 from tests.entry.installation import Installation, Program, installed, kill
 from tests.orders.walk import order
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.workbench.doctor import examine
 
 PRICE = 27
 CLIENTS = 8

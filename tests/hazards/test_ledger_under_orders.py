@@ -22,7 +22,6 @@ from tests.credits.wallet import Wallet
 from tests.orders.walk import order
 from tokportal_server.bundles.operations.create_bundle import create_bundle
 from tokportal_server.bundles.wire import CreateBundleRequest
-from tokportal_server.cli.doctor import examine
 from tokportal_server.credits.ledger import InsufficientCreditsError
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.db import Connection, prepare_connection
@@ -31,6 +30,7 @@ from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.cancellation import Cancelled
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.workbench.doctor import examine
 from tokportal_server.workbench.operations.cancel_bundle import cancel_bundle
 from tokportal_server.workbench.operations.cancel_slot import cancel_slot
 from tokportal_server.workbench.operations.reverse_charges import reverse_charges

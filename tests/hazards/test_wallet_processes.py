@@ -18,13 +18,13 @@ from tests.client import Client
 from tests.credits.moves import debit, empty_workspace, grant, refund
 from tests.orders.walk import order
 from tests.workbench.office import Office
-from tokportal_server.cli.doctor import examine
 from tokportal_server.credits.lapses import settle_lots
 from tokportal_server.credits.ledger import InsufficientCreditsError, spendable
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.workbench.doctor import examine
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -20,6 +20,7 @@ SHARED = {
     "earning_statements": "managers work for many workspaces",
     "kill_switches": "what the operator stopped; may be everything at once",
     "managers": "people work for many workspaces",
+    "notice_choices": "as people",
     "people": "a person may belong to several workspaces",
     "person_links": "as people",
     "person_sessions": "as people",
@@ -30,7 +31,12 @@ SHARED = {
     "platforms": "reference data of the installation",
     "prices": "prices for everybody",
     "proof_keys": "the keys are the installation's",
+    "provider_pauses": "a platform's limits are for the whole installation",
     "sweeps": "when work over all workspaces is due again",
+    "recovery_codes": "as people",
+    "sealed_mails": "as people",
+    "second_factors": "as people",
+    "sign_in_steps": "as people",
     "vault_keys": "the keys are the installation's",
     "workspaces": "the workspaces themselves",
 }
@@ -49,6 +55,7 @@ BY_MONTH = {
 KEPT_WHOLE = {
     "credit_entries": "the books are kept for good; a business key is unique over all of them",
     "credit_entry_lots": "as credit_entries",
+    "slot_proofs": "a proof is asked for years later; one a slot, found by its slot",
     "earnings": "as credit_entries, of the managers; a job is booked once over all of them",
 }
 _REFERENCE = "a reference row is closed, never deleted"
@@ -57,6 +64,7 @@ _WORKSPACE = "workspaces are never deleted"
 _LEDGER = "lots and entries are never deleted"
 # Foreign keys that no index serves, and why nobody looks from the other end.
 UNSERVED = {
+    ("analytics_connections", "connected_by"): _PERSON,
     ("api_keys", "person_id"): _PERSON,
     ("bundle_charges", "workspace_id, entry_id"): _LEDGER,
     ("bundles", "country"): _REFERENCE,
@@ -76,11 +84,10 @@ UNSERVED = {
     ("kill_switches", "set_by"): _PERSON,
     ("managers", "rehearsal_workspace_id"): _WORKSPACE,
     ("media", "workspace_id, bundle_id"): "bundles are never deleted; media are found by owner",
-    ("notices", "person_id"): _PERSON,
+    ("notices", "person_id"): "people are never deleted; what is shown and unread has an index",
     ("presigned_uploads", "workspace_id, bundle_id"): "bundles are never deleted",
     ("prices", "set_by"): _PERSON,
     ("saved_accounts", "country"): _REFERENCE,
-    ("saved_accounts", "manager_id"): _PERSON,
     ("saved_accounts", "platform"): _REFERENCE,
     ("saved_accounts", "workspace_id, bundle_id"): "bundles are never deleted",
     ("slot_options", "workspace_id, entry_id"): _LEDGER,

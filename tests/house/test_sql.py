@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from tests.house.repository import PACKAGE, modules
-from tokportal_server.cli.doctor import CHECKS
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.door import _update, _update_all
+from tokportal_server.workbench.doctor import CHECKS
 from tokportal_server.workbench.machines import MACHINES
 
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -31,7 +31,7 @@ _METHODS = {
 _CONNECTION = re.compile(r"conn|driver|pool|database", re.IGNORECASE)
 # What executes something else than a constant, and why it may.
 _ALLOWED = {
-    "cli/doctor.py": "its queries are made from the state machines; each is prepared below",
+    "workbench/doctor.py": "its queries are made from the state machines; each is prepared below",
     "orders/door.py": "its statement is made from the machine's table; each is prepared below",
     "webhooks/delivery_log.py": "takes one of six constants; each is prepared below",
     "lib/jobs/queue.py": "the driver through which PGQueuer sends the statements that it makes",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import PROFILE, claimed, ordered, set_up
-from tokportal_server.cli.doctor import examine
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.workbench.doctor import examine
 
 
 async def test_an_account_is_ordered_set_up_approved_and_delivered(

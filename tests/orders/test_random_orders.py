@@ -29,11 +29,11 @@ from hypothesis.stateful import (
 from tests.orders.invariants import broken
 from tests.orders.players import Players
 from tokportal_server.bundles.wire import PatchBundleRequest
-from tokportal_server.cli.doctor import examine
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
+from tokportal_server.workbench.doctor import examine
 
 STATE = """
 SELECT b.status, b.bundle_type, b.charge_state, p.status AS profile, c.manager_id,

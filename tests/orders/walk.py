@@ -74,7 +74,13 @@ async def claimed(conn: Connection, world: World, ports: Ports, bundle_id: str) 
         await claim_bundle(tx=tx, actor=world.as_mona, bundle_id=UUID(bundle_id), rules=rules)
 
 
-async def set_up(conn: Connection, world: World, ports: Ports, bundle_id: str) -> UUID:
+async def set_up(
+    conn: Connection,
+    world: World,
+    ports: Ports,
+    bundle_id: str,
+    profile_url: str = "https://www.tiktok.com/@acme.daily",
+) -> UUID:
     """Have Mona hand in the account of a bundle that she has claimed; give its id."""
     async with unit_of_work(conn, world.acme, now=real_now()) as tx:
         return await submit_account(
@@ -84,7 +90,7 @@ async def set_up(conn: Connection, world: World, ports: Ports, bundle_id: str) -
             bundle_id=UUID(bundle_id),
             submitted=SubmittedAccount(
                 username="acme.daily",
-                profile_url="https://www.tiktok.com/@acme.daily",
+                profile_url=profile_url,
                 credentials=Credentials(password="p", email="a@b.example", email_password="q"),
             ),
             rules=OrderRules.of(ports.settings),

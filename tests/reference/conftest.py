@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.cast import World
+from tests.analytics.providers.platforms import FakeTikTok, running
+from tests.cast import World, give_credits
 from tests.client import Client
 from tests.http.seed import clip, seeded
-from tests.orders.walk import in_days, uploaded
+from tests.orders.walk import in_days, ordered, uploaded
 from tests.reference.stage import Stage
 from tests.uploads import media
 from tests.uploads.gallery import gallery
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.settings import Settings
 from tokportal_server.reference.site import Site, build_site, exported, served
 from tokportal_server.workspaces.operations.api_keys import create_api_key
 from tokportal_server.workspaces.operations.create_workspace import create_workspace
@@ -32,6 +35,20 @@ def site() -> Site:
 def exported_site() -> Site:
     """The site as a folder has it."""
     return build_site(all_operations(), exported)
+
+
+@pytest.fixture
+async def tiktok() -> AsyncIterator[FakeTikTok]:
+    """TikTok, which a refresh asks."""
+    fake = FakeTikTok()
+    async with running(fake):
+        yield fake
+
+
+@pytest.fixture
+def settings(settings: Settings, tiktok: FakeTikTok) -> Settings:
+    """The settings of a server that finds TikTok there."""
+    return msgspec.structs.replace(settings, tiktok_api_url=tiktok.url)
 
 
 @pytest.fixture
@@ -67,10 +84,13 @@ async def stage(
             "comment_id": seed.comment,
             "endpoint_id": seed.endpoint,
             "delivery_id": seed.delivery,
+            "rehearsal_bundle_id": await _rehearsal_bundle(alice.address, rehearsal_key),
             "rehearsal_endpoint_id": await _rehearsal_endpoint(alice.address, rehearsal_key),
             "publish_date": in_days(10),
             "picture_url": picture,
             "storage_path": await uploaded(conn, world.acme, seed.fresh),
+            "video_id": seed.video,
+            "tracked_post_id": seed.tracked_post,
         },
         own={
             "publishBundle": {"bundle_id": seed.ready},
@@ -87,8 +107,17 @@ async def stage(
             "finalizeBundleAccount": {"bundle_id": seed.in_review},
             "approveCommentTask": {"comment_id": seed.comment_to_approve},
             "disputeCommentTask": {"comment_id": seed.comment_to_dispute},
+            "getAccountAnalytics": {"account_id": seed.measured},
+            "listAnalyticsAccountComments": {"account_id": seed.measured},
+            "refreshAccountAnalytics": {"account_id": seed.connected},
+            "refreshAnalyticsAccount": {"account_id": seed.connected_too},
         },
     )
+
+
+async def _rehearsal_bundle(address: str, key: str) -> str:
+    async with Client(address, key) as rehearsing:
+        return await ordered(rehearsing, videos=0)
 
 
 async def _rehearsal_endpoint(address: str, key: str) -> str:
@@ -103,6 +132,7 @@ async def _rehearsal_key(conn: Connection, world: World) -> str:
     workspace = await create_workspace(
         conn=conn, name="Rehearsal", owner_id=world.alice, rehearsal=True
     )
+    await give_credits(conn, workspace, 1000)
     _, key = await create_api_key(
         conn=conn, workspace_id=workspace, person_id=world.alice, name="Rehearsal"
     )

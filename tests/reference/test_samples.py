@@ -16,10 +16,6 @@ NODE = shutil.which("node")
 GOFMT = shutil.which("gofmt")
 
 
-def built(site: Site) -> list[OperationEntry]:
-    return [entry for entry in site.reference.entries.values() if entry.operation.built]
-
-
 async def failures(stage: Stage, site: Site, language: str, suffix: str, *program: str) -> object:
     """Run the sample of every operation in one language; give what went wrong, by operation."""
     at_once = asyncio.Semaphore(3)
@@ -33,9 +29,13 @@ async def failures(stage: Stage, site: Site, language: str, suffix: str, *progra
     told: dict[str, str | None] = {}
     # What is deleted is asked for last.
     for deleting in (False, True):
-        chosen = [e for e in built(site) if (e.operation.method == "DELETE") == deleting]
+        chosen = [
+            e
+            for e in site.reference.entries.values()
+            if (e.operation.method == "DELETE") == deleting
+        ]
         told |= dict(await asyncio.gather(*(run(entry) for entry in chosen)))
-    assert set(told) == {entry.id for entry in built(site)}
+    assert set(told) == {entry.id for entry in site.reference.entries.values()}
     return {name: wrong for name, wrong in told.items() if wrong is not None}
 
 
@@ -54,7 +54,7 @@ async def test_every_node_sample_gets_the_documented_success(stage: Stage, site:
 
 @pytest.mark.skipif(GOFMT is None, reason="there is no gofmt on this machine")
 def test_every_go_sample_is_laid_out_as_gofmt_does(site: Site, tmp_path: Path) -> None:
-    for entry in built(site):
+    for entry in site.reference.entries.values():
         (tmp_path / f"{entry.id}.go").write_text(entry.samples["go"] + "\n", encoding="utf-8")
     answer = subprocess.run([str(GOFMT), "-l", "."], cwd=tmp_path, capture_output=True, check=False)
     assert (answer.stdout, answer.stderr) == (b"", b"")
@@ -68,6 +68,6 @@ async def test_a_refused_sample_is_noticed(stage: Stage, site: Site) -> None:
 
 
 def test_every_language_has_a_sample_of_every_operation(site: Site) -> None:
-    for entry in built(site):
+    for entry in site.reference.entries.values():
         assert set(entry.samples) == {"curl", "node", "python", "go"}
         assert all(entry.samples.values())

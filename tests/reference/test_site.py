@@ -8,7 +8,7 @@ from urllib.parse import urldefrag
 
 import pytest
 
-from tokportal_server.entry.operations import NOT_BUILT, all_operations
+from tokportal_server.entry.operations import all_operations
 from tokportal_server.lib.errors import error_classes
 from tokportal_server.lib.resources import contract_file
 from tokportal_server.reference.examples import Example, ExampleError, Examples, load_examples
@@ -72,23 +72,11 @@ def test_every_operation_has_a_page_and_a_markdown_twin(site: Site) -> None:
         assert twin.startswith(f"# {operation.summary}\n")
 
 
-def test_what_is_not_built_is_marked_wherever_it_is_listed(site: Site) -> None:
-    assert NOT_BUILT
-    listed = text_of(site, "llms.txt").splitlines()
-    for name in NOT_BUILT:
-        assert "Not built yet." in text_of(site, f"operations/{name}")
-        assert "501 NOT_IMPLEMENTED" in text_of(site, f"operations/{name}.md")
-        assert [line.endswith("(not built yet)") for line in listed if f"[{name}]" in line] == [
-            True
-        ]
-    assert text_of(site, "").count("not built yet") == len(NOT_BUILT)
-
-
 def test_a_page_says_all_that_the_document_says_of_its_operation(site: Site) -> None:
     document = json.loads(contract_file("openapi.json").read_bytes())
     for item in document["paths"].values():
         for operation in item.values():
-            if not isinstance(operation, dict) or "x-not-implemented" in operation:
+            if not isinstance(operation, dict):
                 continue
             text = text_of(site, f"operations/{operation['operationId']}")
             for response in operation["responses"].values():

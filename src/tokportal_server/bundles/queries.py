@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -50,6 +51,8 @@ _FILTERS = """
    AND ($7::text IS NULL OR lower(b.external_ref) = lower($7) AND b.external_ref = $7)
    AND ($8::text IS NULL OR p.status = $8)
    AND ($9::text IS NULL OR b.country = $9)
+   AND ($10::date IS NULL OR b.created_at >= $10::timestamp AT TIME ZONE 'UTC')
+   AND ($11::date IS NULL OR b.created_at < ($11 + 1)::timestamp AT TIME ZONE 'UTC')
 """
 _PAGE = " ORDER BY b.ordinal DESC LIMIT $2 OFFSET $3"
 GET = _SELECT + " AND b.id = $2"
@@ -66,6 +69,8 @@ SELECT count(*) FROM bundles b
    AND ($5::text IS NULL OR lower(b.external_ref) = lower($5) AND b.external_ref = $5)
    AND ($6::text IS NULL OR p.status = $6)
    AND ($7::text IS NULL OR b.country = $7)
+   AND ($8::date IS NULL OR b.created_at >= $8::timestamp AT TIME ZONE 'UTC')
+   AND ($9::date IS NULL OR b.created_at < ($9 + 1)::timestamp AT TIME ZONE 'UTC')
 """
 # The one door keeps these counts, so that a total does not read a million rows.
 COUNTED = """
@@ -110,9 +115,18 @@ async def get_bundle(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> B
 
 
 async def list_bundles(
-    conn: Connection, workspace_id: UUID, query: ListBundlesQuery
+    conn: Connection,
+    workspace_id: UUID,
+    query: ListBundlesQuery,
+    *,
+    first: date | None = None,
+    last: date | None = None,
 ) -> tuple[list[Bundle], Page]:
-    """Give a page of bundles, newest first."""
+    """Give a page of bundles, newest first.
+
+    ``first`` and ``last`` bound the days, in UTC, on which they were ordered; the API has no such
+    filter (contract section 6), pages have.
+    """
     country = await country_filter(conn, query.country)
     others = (
         query.bundle_type,
@@ -120,6 +134,8 @@ async def list_bundles(
         query.external_ref,
         query.account_status,
         country,
+        first,
+        last,
     )
     window = (workspace_id, query.per_page, query.offset)
     if any(value is not None for value in others):

@@ -99,9 +99,11 @@ async def history(
 
 def span_of(query: HistoryQuery) -> tuple[datetime | None, datetime | None]:
     """Give the first and the last moment of the days that are asked for; None is without end."""
-    begin = query.date_from and datetime.combine(query.date_from, time.min, UTC)
-    end = query.date_to and datetime.combine(query.date_to, time.max, UTC)
-    return begin, end
+    first, last = query.date_from, query.date_to
+    return (
+        None if first is None else datetime.combine(first, time.min, UTC),
+        None if last is None else datetime.combine(last, time.max, UTC),
+    )
 
 
 async def me(conn: Connection, caller: Caller) -> Me:

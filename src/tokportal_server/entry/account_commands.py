@@ -11,11 +11,11 @@ from uuid import UUID
 from cyclopts import App
 
 from tokportal_server.accounts.operations import consent as consents
-from tokportal_server.cli.account_administration import workspace_of_account
-from tokportal_server.cli.order_administration import act, acting_operator
+from tokportal_server.cli.order_administration import acting_operator
 from tokportal_server.entry.installation import with_connection
 from tokportal_server.entry.operator_options import Flag, Why, report
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.acting import act, workspace_of_account
 from tokportal_server.workbench.operations import ban_account as banning
 
 account = App(name="account", help="Note bans of delivered accounts, and their owners' consent.")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
 
 from tokportal_server.accounts.inbound_mail import inbound_mail_routes
-from tokportal_server.console.routes import page_routes
+from tokportal_server.analytics.reports.serving import report_routes
 from tokportal_server.entry.operations import all_operations
+from tokportal_server.entry.pages import page_routes
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
+from tokportal_server.http.request_log import request_log
 from tokportal_server.http.system import system_routes
+from tokportal_server.lib.process import noticing
 from tokportal_server.lib.settings import Settings
 from tokportal_server.mcp.endpoint import McpEndpoint
 from tokportal_server.reference.routes import reference_routes
@@ -28,17 +33,23 @@ log = structlog.get_logger(__name__)
 class Api:
     """The application that the HTTP server runs: nothing is open before its lifespan starts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, signals: Sequence[signal.Signals] = ()) -> None:
+        """``signals`` announce the end of the process to streams, which would hold it up."""
         self._settings = settings
+        self._signals = signals
         self._stack = AsyncExitStack()
         self._app: Wire | None = None
 
     async def open(self) -> None:
         """Connect, and build the routes."""
         ports = await self._stack.enter_async_context(open_ports(self._settings))
+        if self._signals:
+            self._stack.enter_context(noticing(self._signals, ports.stopping.set))
+        self._stack.callback(ports.stopping.set)
         limits = form_limits(self._settings) | csv_form_limits()
         mcp = McpEndpoint(self, ports, limits)
         self._stack.push_async_callback(mcp.close)
+        requests = await self._stack.enter_async_context(request_log(ports.database))
         self._app = build_app(
             all_operations(),
             ports,
@@ -49,10 +60,12 @@ class Api:
                 *media_routes(ports),
                 *receiving_routes(ports),
                 *inbound_mail_routes(ports),
+                *report_routes(ports),
                 *page_routes(ports),
                 *reference_routes(all_operations),
                 mcp.route(),
             ],
+            requests=requests,
         )
 
     async def close(self) -> None:

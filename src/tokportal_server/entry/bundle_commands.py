@@ -12,12 +12,13 @@ from cyclopts import App
 from rich.markup import escape
 
 from tokportal_server.bundles.search import find_bundles
-from tokportal_server.cli.order_administration import act, acting_operator, workspace_of_bundle
+from tokportal_server.cli.order_administration import acting_operator
 from tokportal_server.entry.installation import answer, settings, with_connection
 from tokportal_server.entry.operator_options import Flag, Why, report, show
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.cancellation import Cancelled
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.workbench.acting import act, workspace_of_bundle
 from tokportal_server.workbench.operations import archive_bundle as archiving
 from tokportal_server.workbench.operations import cancel_bundle as cancelling
 from tokportal_server.workbench.operations import cancel_slot as cancelling_slot

@@ -8,13 +8,15 @@ from uuid import UUID
 
 from cyclopts import App
 
-from tokportal_server.cli import administration
-from tokportal_server.cli.order_administration import act, acting_operator
+from tokportal_server.cli.administration import COMMAND_LINE
+from tokportal_server.cli.order_administration import acting_operator
 from tokportal_server.credits import lapses
 from tokportal_server.entry.installation import answer, with_connection
 from tokportal_server.entry.operator_options import Flag, Why, report
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.acting import act
 from tokportal_server.workbench.operations import adjust_credits as adjusting
+from tokportal_server.workbench.operations import grant_credits as granting
 from tokportal_server.workbench.operations import refund_debit as refunding
 
 credits_ = App(name="credits", help="Grant, refund and correct credits.")
@@ -35,20 +37,13 @@ def grant_credits(
     expires_in_days
         When they expire; never if not given.
     """
-
-    async def give(conn: Connection) -> int:
-        balance = await administration.grant_credits(
-            conn,
-            workspace_id=workspace_id,
-            amount=amount,
-            reason=why.reason,
-            expires_in_days=expires_in_days,
-            actor=await acting_operator(conn, why.by),
-        )
-        _tell(workspace_id, amount, balance, as_json=why.json)
-        return 0
-
-    return with_connection(give)
+    operation = partial(
+        granting.grant_credits,
+        amount=amount,
+        reason=why.reason,
+        expires_in_days=expires_in_days,
+    )
+    return _move(operation, workspace_id, amount, why=why, preview=False)
 
 
 @credits_.command(name="refund")
@@ -116,7 +111,7 @@ def warn_below(workspace_id: UUID, credits_below: int) -> int:
     """
 
     async def mark(conn: Connection) -> int:
-        operation = partial(lapses.set_low_mark, credits_below=credits_below)
+        operation = partial(lapses.set_low_mark, credits_below=credits_below, actor=COMMAND_LINE)
         await act(conn, workspace_id, lambda tx: operation(tx=tx))
         answer(
             f"Workspace {workspace_id} gets credits.low below {credits_below} credits."

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tokportal_server.entry.operations import all_operations
+from tokportal_server.entry.rehearsing.pages import scenario_page, scenario_table
+from tokportal_server.entry.rehearsing.scenario import shipped_scenarios
 from tokportal_server.http.openapi import document
 from tokportal_server.http.system import encode_document
 from tokportal_server.lib.settings import settings_table
@@ -37,6 +39,7 @@ def write_docs(*, check: bool) -> int:
         "settings": settings_table(),
         "states": _states(),
         "errors": _errors(),
+        "scenarios": scenario_table(),
     }
     pages = {
         page: _filled(page, blocks)
@@ -47,7 +50,11 @@ def write_docs(*, check: bool) -> int:
     for target in site.targets:
         site.read(target)
     postman = postman_json(site.reference).decode()
-    return _settle(pages | {ROOT / "contract" / "postman.json": postman}, check=check)
+    told = {
+        ROOT / "docs" / "scenarios" / f"{path.stem}.md": scenario_page(path)
+        for path in shipped_scenarios()
+    }
+    return _settle(pages | told | {ROOT / "contract" / "postman.json": postman}, check=check)
 
 
 def write_site(folder: Path) -> int:
@@ -67,6 +74,7 @@ def _settle(files: Mapping[Path, str], *, check: bool) -> int:
         if check:
             print(f"{path.relative_to(ROOT)} is not current: run make docs", file=sys.stderr)
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(files[path], encoding="utf-8")
             print(f"wrote {path.relative_to(ROOT)}")
     return 1 if check and stale else 0

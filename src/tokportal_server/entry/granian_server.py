@@ -21,7 +21,7 @@ def create_app() -> Api:
     die_with_parent(signal.SIGKILL, parent=server.pid if server is not None else None)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format)
-    return Api(settings)
+    return Api(settings, signals=(signal.SIGTERM, signal.SIGINT))
 
 
 def serve_api(settings: Settings, *, workers: int) -> None:

@@ -7,8 +7,12 @@ import time
 from pathlib import Path
 
 from tokportal_server.accounts.retention import purge_codes
+from tokportal_server.analytics.operations.connect_account import forget_expired_sign_ins
+from tokportal_server.analytics.reports.kept import purge_reports
+from tokportal_server.http.request_log import purge_requests
 from tokportal_server.lib.db import Database
 from tokportal_server.pages.retention import purge_people
+from tokportal_server.workspaces.operations.invitations import purge_invitations
 
 # Read from the catalogue, so that no table can be left off a list.
 MAKE_PARTITIONS = """
@@ -45,7 +49,9 @@ class Housekeeping:
             await conn.fetchval(MAKE_PARTITIONS)
             result = await conn.execute(PURGE_ANSWERS)
             purged = int(result.removeprefix("DELETE ")) + await purge_codes(conn)
-            purged += await purge_people(conn)
+            purged += await purge_people(conn) + await purge_requests(conn)
+            purged += await purge_invitations(conn) + await purge_reports(conn)
+            purged += await forget_expired_sign_ins(conn)
         purged += await asyncio.to_thread(sweep, self._incoming)
         # A full batch means that there is more.
         self._next = now if purged else now + _EVERY_SECONDS

@@ -18,17 +18,21 @@ from rich.table import Table
 
 from tokportal_server import __version__
 from tokportal_server.cli import administration
-from tokportal_server.cli.doctor import examine
 from tokportal_server.entry import demo as demonstration
 from tokportal_server.entry import documents, stack
 from tokportal_server.entry.account_commands import account
+from tokportal_server.entry.analytics_commands import analytics
 from tokportal_server.entry.bundle_commands import bundle
 from tokportal_server.entry.credit_commands import credits_
+from tokportal_server.entry.earnings_commands import earnings
 from tokportal_server.entry.installation import console, settings, with_connection
 from tokportal_server.entry.key_commands import key
+from tokportal_server.entry.manager_commands import manager
 from tokportal_server.entry.person_commands import person
 from tokportal_server.entry.price_commands import price
+from tokportal_server.entry.proof_commands import proof
 from tokportal_server.entry.publishing_commands import pause, resume
+from tokportal_server.entry.rehearse_commands import rehearse
 from tokportal_server.entry.vault_commands import vault
 from tokportal_server.entry.webhook_commands import webhook
 from tokportal_server.entry.worker import run_worker
@@ -40,13 +44,30 @@ from tokportal_server.lib.embedded import EmbeddedPostgresError
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.settings import SettingsError
 from tokportal_server.mcp.credentials import key_in_environment
+from tokportal_server.workbench.doctor import examine
 
 app = App(
     name="tokportal-server",
     help="An independent, self-hosted server for the TokPortal public API.",
     version=__version__,
 )
-for group in (workspace, person, key, webhook, credits_, bundle, price, account, vault):
+_GROUPS = (
+    workspace,
+    person,
+    key,
+    webhook,
+    credits_,
+    bundle,
+    price,
+    account,
+    vault,
+    proof,
+    rehearse,
+    manager,
+    earnings,
+    analytics,
+)
+for group in _GROUPS:
     app.command(group)
 for act in (pause, resume):
     app.command(act)

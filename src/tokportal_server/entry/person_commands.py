@@ -13,6 +13,7 @@ from tokportal_server.cli import administration, person_administration
 from tokportal_server.entry.installation import answer, settings, with_connection
 from tokportal_server.entry.operator_options import Flag
 from tokportal_server.lib.db import Connection
+from tokportal_server.workbench.operations.add_person import Newcomer, add_person
 
 person = App(name="person", help="Make, invite and let in people who sign in to the pages.")
 
@@ -59,14 +60,10 @@ def create(
     password = None if sys.stdin.isatty() else sys.stdin.readline().strip() or None
 
     async def make(conn: Connection) -> int:
-        made = await administration.create_person(
-            conn,
-            email=email,
-            name=name,
-            password=password,
-            operator=staff.operator,
-            countries=staff.manager_countries or [],
-            platforms=staff.manager_platforms or [],
+        made = await add_person(
+            conn=conn,
+            actor=administration.COMMAND_LINE,
+            newcomer=_newcomer(email, name, staff, password),
         )
         answer(made)
         return 0
@@ -102,14 +99,10 @@ def invite(
 
     async def make(conn: Connection) -> int:
         async with conn.transaction():
-            made = await administration.create_person(
-                conn,
-                email=email,
-                name=name,
-                password=None,
-                operator=staff.operator,
-                countries=staff.manager_countries or [],
-                platforms=staff.manager_platforms or [],
+            made = await add_person(
+                conn=conn,
+                actor=administration.COMMAND_LINE,
+                newcomer=_newcomer(email, name, staff),
             )
             if workspace is not None:
                 await person_administration.join_workspace(conn, made, workspace, role)
@@ -135,3 +128,33 @@ def reset_password(email: str) -> int:
         return 0
 
     return with_connection(make)
+
+
+@person.command(name="reset-second-step")
+def reset_second_step(email: str, *, reason: str) -> int:
+    """Turn off the second step at sign-in for somebody who has lost phone and recovery codes.
+
+    Parameters
+    ----------
+    email
+        Address that they sign in with.
+    reason
+        Why; noted in the audit log.
+    """
+
+    async def turn_off(conn: Connection) -> int:
+        await person_administration.reset_second_step(conn, email, reason=reason)
+        return 0
+
+    return with_connection(turn_off)
+
+
+def _newcomer(email: str, name: str, staff: _Staff, password: str | None = None) -> Newcomer:
+    return Newcomer(
+        email=email,
+        name=name,
+        password=password,
+        operator=staff.operator,
+        countries=staff.manager_countries or (),
+        platforms=staff.manager_platforms or (),
+    )

@@ -8,11 +8,21 @@ from functools import partial
 
 import structlog
 
+from tokportal_server.analytics.providers.choosing import Providers
+from tokportal_server.analytics.providers.instagram_comments import InstagramComments
+from tokportal_server.analytics.retention import AnalyticsRetention
+from tokportal_server.analytics.schedule import ScheduledRefreshes
+from tokportal_server.analytics.tracking import (
+    TRACK_POST_JOB,
+    TRACKED_EVENTS,
+    FinalizedPostListener,
+)
 from tokportal_server.comments.account_ended import (
     ACCOUNT_ENDED_JOB,
     ENDING_EVENTS,
     AccountEndedListener,
 )
+from tokportal_server.comments.verification import CommentSource
 from tokportal_server.comments.verifier import CommentVerifier, Unconnected
 from tokportal_server.entry.housekeeping import Housekeeping
 from tokportal_server.entry.wiring import open_ports
@@ -22,6 +32,7 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.process import spare_the_collector
 from tokportal_server.lib.settings import Settings
 from tokportal_server.orders.rules import OrderRules
+from tokportal_server.pages.mails import SEALED_MAIL_JOB, MailSender
 from tokportal_server.rehearsal.managers import SimulatedManagers
 from tokportal_server.uploads.jobs import MediaFetcher
 from tokportal_server.uploads.media import FETCH_MEDIA
@@ -29,22 +40,37 @@ from tokportal_server.uploads.operations.record_upload import MAKE_THUMBNAIL
 from tokportal_server.uploads.sweep import MediaSweep
 from tokportal_server.uploads.thumbnails import ThumbnailMaker
 from tokportal_server.videos.media_arrival import on_media_settled
+from tokportal_server.videos.proofs.recording import PROOF_JOB, PROVEN, ProofListener
 from tokportal_server.webhooks.deliver import Deliverer
 from tokportal_server.webhooks.dispatch import Dispatcher
-from tokportal_server.webhooks.notices import NOTICE_JOB, NOTICED, NoticeListener
+from tokportal_server.webhooks.notices import (
+    NOTICE_JOB,
+    NOTICED,
+    ClaimsNearTheirEnd,
+    NoticeListener,
+)
 from tokportal_server.webhooks.retention import WebhookRetention
 from tokportal_server.workbench.deadlines import Deadlines
+from tokportal_server.workbench.earnings.finished import (
+    EARNING_EVENTS,
+    EARNINGS_JOB,
+    EarningsListener,
+)
+from tokportal_server.workspaces.notices import NOTICE_MAIL_JOB
 
 log = structlog.get_logger(__name__)
 
 # Which jobs are wanted for an event, in the transaction that fans it out.
+_LISTENED = (
+    (NOTICE_JOB, NOTICED),
+    (ACCOUNT_ENDED_JOB, ENDING_EVENTS),
+    (EARNINGS_JOB, EARNING_EVENTS),
+    (PROOF_JOB, PROVEN),
+    (TRACK_POST_JOB, TRACKED_EVENTS),
+)
 LISTENERS = {
-    event_type: [
-        job
-        for job, listened in ((NOTICE_JOB, NOTICED), (ACCOUNT_ENDED_JOB, ENDING_EVENTS))
-        if event_type in listened
-    ]
-    for event_type in NOTICED | ENDING_EVENTS
+    event_type: [job for job, listened in _LISTENED if event_type in listened]
+    for event_type in frozenset().union(*(listened for _, listened in _LISTENED))
 }
 
 
@@ -65,8 +91,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event | None = None) -> N
             Dispatcher(ports, LISTENERS),
             deliverer,
             SimulatedManagers(ports),
-            CommentVerifier(ports.database, Unconnected()),
+            CommentVerifier(ports.database, comment_source(ports)),
+            ScheduledRefreshes(ports),
             WebhookRetention(ports.database),
+            AnalyticsRetention(ports.database, settings),
+            ClaimsNearTheirEnd(ports.database),
             Housekeeping(ports.database, settings.incoming),
             MediaSweep(ports),
         ]
@@ -92,17 +121,33 @@ async def _drain(looping: asyncio.Task[None], deliverer: Deliverer, seconds: flo
         log.warning("drain_ended", in_flight=deliverer.in_flight)
 
 
+def comment_source(ports: Ports) -> CommentSource:
+    """Give what submitted comments are looked for with: official APIs, as far as connected."""
+    return InstagramComments(ports.database, Providers.of(ports).instagram, Unconnected())
+
+
 def job_runner(ports: Ports, rules: OrderRules) -> JobRunner:
     """Give the runner with every kind of job there is."""
     fetcher = MediaFetcher(ports, partial(on_media_settled, rules=rules))
     notices = NoticeListener(ports.database)
+    mails = MailSender(ports)
+    earnings = EarningsListener(
+        ports.database,
+        currency=ports.settings.earnings_currency,
+        ban_days=ports.settings.earnings_ban_days,
+    )
     return JobRunner(
         ports.database,
         {
             FETCH_MEDIA: fetcher.run,
             MAKE_THUMBNAIL: ThumbnailMaker(ports).run,
             NOTICE_JOB: notices.run,
+            NOTICE_MAIL_JOB: mails.send_notice,
+            SEALED_MAIL_JOB: mails.send_sealed,
             ACCOUNT_ENDED_JOB: AccountEndedListener(ports.database).run,
+            TRACK_POST_JOB: FinalizedPostListener(ports.database).run,
+            PROOF_JOB: ProofListener(ports).run,
+            EARNINGS_JOB: earnings.run,
         },
     )
 

@@ -11,6 +11,7 @@ from tokportal_server.cli import administration
 from tokportal_server.entry.installation import answer, with_connection
 from tokportal_server.entry.operator_options import Flag, show
 from tokportal_server.lib.db import Connection
+from tokportal_server.rehearsal.open_workspace import open_workspace
 
 workspace = App(name="workspace", help="Make and list workspaces.")
 
@@ -38,8 +39,13 @@ def create_workspace(
     """
 
     async def make(conn: Connection) -> int:
-        made = await administration.create_workspace(
-            conn, name=name, owner=owner, rehearsal=rehearsal, plan=plan
+        made = await open_workspace(
+            conn=conn,
+            actor=administration.COMMAND_LINE,
+            name=name,
+            owner=owner,
+            rehearsal=rehearsal,
+            plan=plan,
         )
         answer(made)
         return 0

@@ -58,7 +58,7 @@ async def admit(
     headers: dict[str, str],
     *,
     address: str | None = None,
-    known: Callable[[Caller], object],
+    known: Callable[[Caller], object] | None = None,
 ) -> Caller:
     """Check the key and take a token; fill ``headers`` with the three of the rate limit.
 
@@ -83,7 +83,8 @@ async def admit(
         raise ExpiredKeyError("This API key has expired. Extend it in the console or use another.")
     headers.update(_rate_limit_headers(row))
     caller = _caller(row, address)
-    known(caller)
+    if known is not None:
+        known(caller)
     if row["outcome"] == "limited":
         wait = max(1, math.ceil((1 - row["remaining"]) / row["refill"]))
         raise RateLimitExceededError(

@@ -28,7 +28,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file: what each placeholder stands for, and the example of each built operation."""
+    """The file: what each placeholder stands for, and the example of each operation."""
 
     placeholders: dict[str, str]
     operations: dict[str, Example]

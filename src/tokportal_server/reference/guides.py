@@ -21,6 +21,8 @@ _ORDER = (
     "uploads",
     "csv",
     "webhooks",
+    "analytics",
+    "analytics-connections",
     "rehearsal",
     "people",
 )

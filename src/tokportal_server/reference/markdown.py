@@ -9,8 +9,6 @@ from tokportal_server.reference.guides import Guide
 from tokportal_server.reference.model import OperationEntry, Reference
 from tokportal_server.reference.samples import LANGUAGES
 
-NOT_BUILT = "This release does not have this operation yet; it answers `501 NOT_IMPLEMENTED`."
-
 _ABOUT = (
     "> An independent, self-hosted server for the TokPortal public API. JSON over HTTP under"
     " `/api/ext`, an `X-API-Key` header, credits as whole numbers."
@@ -24,11 +22,12 @@ def operation_markdown(entry: OperationEntry) -> str:
     parts = [
         f"# {operation.summary}",
         f"`{operation.method} {entry.full_path}` · operation `{entry.id}` · {key}",
-        operation.description.replace("``", "`") if operation.built else NOT_BUILT,
+        operation.description.replace("``", "`"),
+        *_request(entry),
+        *_answer(entry),
+        "## Refusals",
+        _refusals(entry),
     ]
-    if operation.built:
-        parts += _request(entry) + _answer(entry)
-    parts += ["## Refusals", _refusals(entry)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -50,10 +49,9 @@ def llms_text(reference: Reference, guides: Mapping[str, Guide], link: Callable[
 
 def _listed(entry: OperationEntry, link: Callable[[str], str]) -> str:
     operation = entry.operation
-    mark = "" if operation.built else " (not built yet)"
     return (
         f"- [{entry.id}]({link(f'operations/{entry.id}.md')}): {operation.summary},"
-        f" `{operation.method} {entry.full_path}`{mark}"
+        f" `{operation.method} {entry.full_path}`"
     )
 
 
@@ -77,6 +75,8 @@ def _answer(entry: OperationEntry) -> list[str]:
     parts = [f"## Answer: {entry.operation.status}"]
     if entry.answer_fields:
         parts.append(_fields(entry.answer_fields, required=False))
+    elif entry.operation.status != 204:
+        parts.append(f"A text of type `{entry.operation.media}`.")
     if entry.sample_answer:
         parts.append(f"```json\n{entry.sample_answer}\n```")
     return [*parts, "### Headers of the answer", _fields(entry.answer_headers, required=False)]

@@ -44,7 +44,6 @@ class OperationEntry:
     """Everything that the reference says of one operation.
 
     ``variables`` are the environment variables that the samples read, with their meanings.
-    Operations that are not built have their names and refusals, and nothing else.
     """
 
     operation: Operation
@@ -97,13 +96,13 @@ def build_reference(operations: Sequence[Operation], examples: Examples) -> Refe
     """Describe ``operations``, in their order.
 
     Raises:
-        ExampleError: a built operation has no example, or an example no operation.
+        ExampleError: an operation has no example, or an example no operation.
     """
-    built = {op.operation_id for op in operations if op.built}
-    if problems := sorted(built ^ set(examples.operations)):
+    named = {op.operation_id for op in operations}
+    if problems := sorted(named ^ set(examples.operations)):
         raise ExampleError(
-            "contract/examples.json must have one example for each operation that is built, and"
-            f" no other; these differ: {', '.join(problems)}."
+            "contract/examples.json must have one example for each operation, and no other;"
+            f" these differ: {', '.join(problems)}."
         )
     page = _Describer(document(operations), examples)
     entries = {op.operation_id: page.entry(op) for op in operations}
@@ -126,7 +125,7 @@ class _Describer:
         entry = self._paths[operation.path][operation.method.lower()]
         example = self._examples.operations.get(operation.operation_id)
         body_type, body = self._body(entry)
-        success = entry["responses"].get(str(operation.status), {}) if operation.built else {}
+        success = entry["responses"].get(str(operation.status), {})
         answer = success.get("content", {}).get("application/json", {}).get("schema", {})
         return OperationEntry(
             operation=operation,

@@ -1,4 +1,4 @@
-"""A Postman collection (format 2.1) with one request for each operation that is built."""
+"""A Postman collection (format 2.1) with one request for each operation."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tokportal_server import __version__
 from tokportal_server.http.registry import Operation
 from tokportal_server.reference.examples import load_examples
 from tokportal_server.reference.guides import Guide, errors_guide, inline, load_guides, slug
-from tokportal_server.reference.markdown import NOT_BUILT, llms_text, operation_markdown
+from tokportal_server.reference.markdown import llms_text, operation_markdown
 from tokportal_server.reference.model import Reference, build_reference
 from tokportal_server.reference.postman import postman_collection
 from tokportal_server.reference.samples import LANGUAGES
@@ -143,7 +143,6 @@ class Site:
             guides=self.guides,
             languages=LANGUAGES,
             version=__version__,
-            not_built=NOT_BUILT,
             **more,
         )
 

@@ -107,6 +107,8 @@ CREATE TABLE managers (
     countries text[] NOT NULL,
     platforms text[] NOT NULL,
     active boolean NOT NULL DEFAULT true,
+    -- How many orders they hold at once at most; null: any number.
+    capacity integer CHECK (capacity > 0),
     rehearsal_workspace_id uuid REFERENCES workspaces (id)
 );
 
@@ -261,6 +263,8 @@ CREATE TABLE audit (
     subject_id uuid,
     actor_kind text NOT NULL,
     actor_id uuid,
+    -- Where they acted from, if that is known: a network address, or the command line.
+    address text,
     reason text,
     details jsonb NOT NULL DEFAULT '{}',
     ordinal bigint GENERATED ALWAYS AS IDENTITY,
@@ -269,6 +273,9 @@ CREATE TABLE audit (
 ) PARTITION BY RANGE (recorded_at);
 CREATE INDEX audit_newest ON audit (workspace_id, ordinal DESC);
 CREATE INDEX audit_subject ON audit (workspace_id, subject_id, ordinal DESC);
+-- Operators read all of it, from its end or one kind of act.
+CREATE INDEX audit_end ON audit (ordinal DESC);
+CREATE INDEX audit_action ON audit (action, ordinal DESC);
 SELECT ensure_month_partitions('audit', 3);
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
@@ -301,7 +308,7 @@ CREATE TABLE clock_advances (
     workspace_id uuid NOT NULL REFERENCES workspaces (id),
     key text NOT NULL,
     distance interval NOT NULL,
-    target timestamptz NOT NULL,
+    target timestamptz,
     lease_until timestamptz NOT NULL,
     began_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, key)

@@ -20,6 +20,8 @@ CREATE TABLE saved_accounts (
     ordinal bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (workspace_id, id)
 );
+-- Whose an account is, as operators ask.
+CREATE INDEX saved_accounts_id ON saved_accounts (id);
 CREATE INDEX saved_accounts_newest ON saved_accounts (workspace_id, ordinal DESC);
 CREATE INDEX saved_accounts_username ON saved_accounts (workspace_id, lower(username) text_pattern_ops);
 
@@ -180,7 +182,12 @@ CREATE TABLE slots (
 CREATE INDEX slots_review_due ON slots (review_deadline_at) WHERE review_deadline_at IS NOT NULL;
 CREATE INDEX slots_waiting ON slots (updated_at)
     WHERE publish_when_ready AND status = 'configured' AND media_status = 'ready';
+-- What operators ask after: windows that have passed, and corrections that nobody makes.
+CREATE INDEX slots_overdue ON slots (overdue_at)
+    WHERE overdue_at IS NOT NULL AND status = 'accepted';
+CREATE INDEX slots_to_correct ON slots (updated_at) WHERE status = 'pending_corrections';
 CREATE INDEX slots_idle ON slots (updated_at) WHERE status = 'pending';
+CREATE INDEX slots_by_day ON slots (workspace_id, target_start) WHERE target_start IS NOT NULL;
 CREATE INDEX slots_window_end ON slots (target_end)
     WHERE status = 'accepted' AND workable_at IS NOT NULL AND overdue_at IS NULL;
 

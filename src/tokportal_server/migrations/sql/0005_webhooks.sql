@@ -171,19 +171,26 @@ CREATE TABLE webhook_faults (
         ON DELETE CASCADE
 );
 
--- What people should know, told once each (`subject` names the fact); shown until it is read, and
--- deleted half a year later. `created_at` is the workspace's clock.
+-- What people should know, told once each (`subject` names the fact); deleted half a year later.
+-- `about` is what the notice leads to, `created_at` is the workspace's clock.
 CREATE TABLE notices (
     workspace_id uuid NOT NULL REFERENCES workspaces (id),
     person_id uuid NOT NULL REFERENCES people (id),
     kind text NOT NULL,
     subject text NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    topic text NOT NULL,
     text text NOT NULL,
+    about jsonb NOT NULL DEFAULT '{}',
+    on_page boolean NOT NULL DEFAULT true,
     created_at timestamptz NOT NULL,
     read_at timestamptz,
+    mailed_at timestamptz,
     told_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (workspace_id, person_id, kind, subject)
 );
+CREATE INDEX notices_of_person ON notices (person_id, told_at DESC, id) WHERE on_page;
+CREATE INDEX notices_unread ON notices (person_id) WHERE on_page AND read_at IS NULL;
 CREATE INDEX notices_age ON notices (told_at);
 
 -- Records attempts that succeeded and that nothing follows: what webhooks/record.py does for attempts

@@ -47,6 +47,8 @@ CREATE INDEX comment_tasks_by_status ON comment_tasks (workspace_id, status, ord
 CREATE INDEX comment_tasks_account ON comment_tasks (workspace_id, saved_account_id, ordinal DESC);
 CREATE INDEX comment_tasks_recent ON comment_tasks (workspace_id, created_at);
 CREATE INDEX comment_tasks_due ON comment_tasks (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX comment_tasks_id ON comment_tasks (id);
+CREATE INDEX comment_tasks_disputed ON comment_tasks (updated_at) WHERE with_operator;
 CREATE INDEX comment_tasks_to_look_for ON comment_tasks (look_at) WHERE look_at IS NOT NULL;
 
 -- One row for each look at the platform; kept as long as the task is.

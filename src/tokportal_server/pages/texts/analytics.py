@@ -99,7 +99,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "analytics.granularity": "By day or week",
     "analytics.numbers": "As a table",
     "analytics.table": "{name}, the table",
-    "analytics.coverage": "{observed} of {days} days have a reading; {counted} of {accounts} accounts.",
+    "analytics.coverage": (
+        "{observed} of {days} days have a reading; {counted} of {accounts} accounts."
+    ),
     "analytics.accounts": "Accounts",
     "analytics.most": "The {n} with the most views of {of}.",
     "analytics.by_platform": "By platform",

@@ -124,7 +124,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "order.of_account": "–",
     "order.videos": "Videos ({n} credits each)",
     "order.edits": "Of these, to be edited ({n} credits each)",
-    "order.edits_hint": "The manager edits as many videos as there are edits, by your instructions.",
+    "order.edits_hint": (
+        "The manager edits as many videos as there are edits, by your instructions."
+    ),
     "order.review_auto": "They count as approved when they are handed in",
     "order.review_manual": "I review each of them",
     "order.review_hint": "A review that is not done within its time counts as an approval.",
@@ -292,7 +294,9 @@ TEXTS: Final[Mapping[str, str]] = {
     "calendar.drag": "Drag one to another day, or open it to move it.",
     "calendar.most": "Only the first {n} are shown. Look at a week, or at one bundle.",
     "calendar.failed": "It could not be moved. Check the connection and try again.",
-    "calendar.empty": "Nothing is planned for these days. Fill in a slot of a bundle to see it here.",
+    "calendar.empty": (
+        "Nothing is planned for these days. Fill in a slot of a bundle to see it here."
+    ),
     "weekday.0": "Mon",
     "weekday.1": "Tue",
     "weekday.2": "Wed",

@@ -66,7 +66,6 @@ TEXTS: Final[Mapping[str, str]] = {
     "field.wants_niche_warming": "Niche warming",
     "field.wants_deep_warming": "Deep warming",
     "field.wants_moderation": "Comment moderation",
-    "field.moderation_notice": "How to moderate",
     "content_type.reel": "Reel",
     "content_type.post": "Post",
     "field.editing": "Editing",

@@ -31,7 +31,9 @@ def node_sample(request: SampleRequest) -> str:
         lines.append("  body: form,")
     lines.append("});")
     lines.append("if (!response.ok) throw new Error(await response.text());")
-    shown = "response.status" if request.empty_answer else "await response.json()"
+    shown = f"await response.{'text' if request.text_answer else 'json'}()"
+    if request.empty_answer:
+        shown = "response.status"
     lines.append(f"console.log({shown});")
     return "\n".join(lines).replace(", {\n});", ");")
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from tokportal_server.http.answers import JSON
 from tokportal_server.http.registry import Operation
 from tokportal_server.reference.examples import Example, placeholder_of, variable
 
@@ -80,6 +81,11 @@ class SampleRequest:
     def empty_answer(self) -> bool:
         """Whether a success has no body."""
         return self.operation.status == 204
+
+    @property
+    def text_answer(self) -> bool:
+        """Whether a success is a text of another kind than JSON."""
+        return self.operation.media != JSON
 
 
 def part_of(value: str | int) -> Part:

@@ -1,0 +1,45 @@
+"""What has had its time: months of snapshots, and comments of other people."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from tokportal_server.lib.db import Database
+from tokportal_server.lib.settings import Settings
+
+PURGE_COMMENTS = """
+DELETE FROM post_comments WHERE (workspace_id, id) IN (
+    SELECT workspace_id, id FROM post_comments WHERE recorded_at < now() - $1::interval LIMIT 1000
+)
+"""
+DROP_MONTHS = "SELECT drop_old_partitions($1, $2)"
+_SNAPSHOTS: Final = ("post_snapshots", "account_snapshots")
+_EVERY_SECONDS: Final = 60.0
+
+
+class AnalyticsRetention:
+    """The worker's loop for what nobody waits for; rollups and latest numbers stay."""
+
+    name = "analytics_retention"
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._snapshots = timedelta(days=settings.analytics_snapshots_kept_days)
+        self._comments = timedelta(days=settings.analytics_comments_kept_days)
+        self._next = 0.0
+
+    async def run_once(self) -> int:
+        """Purge once a minute; give how many comments and months went."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next:
+            return 0
+        async with self._database.connection() as conn:
+            tag = await conn.execute(PURGE_COMMENTS, self._comments)
+            gone = int(tag.removeprefix("DELETE "))
+            for parent in _SNAPSHOTS:
+                gone += await conn.fetchval(DROP_MONTHS, parent, self._snapshots)
+        # As long as there is more, the next turn follows soon.
+        self._next = now if gone else now + _EVERY_SECONDS
+        return gone

@@ -1,0 +1,1 @@
+"""Providers of numbers, against platforms on loopback."""

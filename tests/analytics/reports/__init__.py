@@ -1,0 +1,1 @@
+"""Reports: one test file per part."""
