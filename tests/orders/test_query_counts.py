@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from asyncpg.connection import LoggedQuery
 
+from tests.analytics.collecting import (
+    GRANT_PLAN,
+    NOON,
+    an_account,
+    collect,
+    comment,
+    post,
+    reading,
+)
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import workable
@@ -22,6 +33,17 @@ SELECT workspace_id, id, 'evt_' || n, 'bundle.created', url, 1, 'succeeded', now
 """
 # Lists of slices that have tests of their own for this.
 ELSEWHERE = frozenset({"listAccountBans", "listCommentTasks", "listCommentTaskVerifications"})
+NUMBERS = frozenset(
+    {
+        "listAccountVideoAnalytics",
+        "listAnalyticsAccountComments",
+        "listAnalyticsAccountRawSnapshots",
+        "listAnalyticsPostRawSnapshots",
+    }
+)
+FIRST_POST = """
+SELECT id FROM tracked_posts WHERE saved_account_id = $1 AND platform_post_id = '11110'
+"""
 FIXED = frozenset({"listCountries", "listPlatforms", "listWebhookEvents"})
 
 
@@ -67,7 +89,7 @@ async def test_lists_take_as_many_statements_for_many_rows_as_for_one(
         "listEvents": "/events",
     }
     lists = {o.operation_id for o in all_operations() if "list" in o.operation_id}
-    unknown = lists ^ (ELSEWHERE | FIXED | set(paths))
+    unknown = lists ^ (ELSEWHERE | FIXED | NUMBERS | set(paths))
     assert not unknown, f"give each a path here, or say where it is tested: {unknown}"
 
     async def statements(path: str) -> tuple[int, list[str]]:
@@ -84,6 +106,52 @@ async def test_lists_take_as_many_statements_for_many_rows_as_for_one(
     assert (await alice.post("/bundles", more)).status == 201
     await alice.post("/webhooks", ENDPOINT | {"url": "https://hooks.example.com/b"})
     paths["listBundleVideos"] = f"/bundles/{many}/videos"
+    for name, path in paths.items():
+        rows, seen = await statements(path)
+        assert rows > before[name][0], name
+        assert seen == before[name][1], name
+        assert len(seen) <= 6, (name, seen)
+
+
+async def test_lists_of_numbers_take_as_many_statements_for_many_rows_as_for_one(
+    alice: Client, conn: Connection, world: World, sent: list[str]
+) -> None:
+    await conn.execute(GRANT_PLAN, world.acme)
+    account = await an_account(conn, world.acme)
+
+    async def collected(days: range) -> None:
+        for day in days:
+            name = f"1111{day}"
+            await collect(
+                conn,
+                world.acme,
+                account,
+                post(name, views=day),
+                post("11110", views=day),
+                profile=reading(followers=day),
+                at=NOON + timedelta(days=day),
+                comments=[comment(day, under="11110")],
+                bootstrap=True,
+            )
+
+    await collected(range(1, 2))
+    tracked = await conn.fetchval(FIRST_POST, account)
+    paths = {
+        "listAccountVideoAnalytics": f"/accounts/{account}/analytics/videos",
+        "listAnalyticsAccountComments": f"/analytics/accounts/{account}/comments",
+        "listAnalyticsAccountRawSnapshots": f"/analytics/accounts/{account}/raw",
+        "listAnalyticsPostRawSnapshots": f"/analytics/posts/{tracked}/raw",
+    }
+    assert set(paths) == NUMBERS
+
+    async def statements(path: str) -> tuple[int, list[str]]:
+        await alice.get(path)
+        sent.clear()
+        rows = (await alice.get(path)).data
+        return len(rows), list(sent)
+
+    before = {name: await statements(path) for name, path in paths.items()}
+    await collected(range(2, 5))
     for name, path in paths.items():
         rows, seen = await statements(path)
         assert rows > before[name][0], name

@@ -59,7 +59,7 @@ async def show(
     """Fill a page in; what is paused stands on each of them."""
     pauses = await pauses_now(visit.conn)
     every = {"pauses": pauses, "refusal": refusal, "preview": preview, **facts}
-    return Shown(template, every, refusal.status if refusal else 200)
+    return Shown(template, every)
 
 
 async def pauses_now(conn: Connection) -> list[Row]:

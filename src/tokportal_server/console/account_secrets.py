@@ -83,7 +83,7 @@ async def show_codes(visit: Visit, refusal: Refusal | None = None, code: Any = N
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("codes.html", facts, refusal.status if refusal else 200)
+    return Shown("codes.html", facts)
 
 
 async def read_code(visit: Visit) -> Answer:

@@ -123,7 +123,7 @@ async def show_account(
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("account.html", facts, refusal.status if refusal else 200)
+    return Shown("account.html", facts)
 
 
 async def request_edit(visit: Visit) -> Answer:

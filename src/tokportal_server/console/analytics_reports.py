@@ -80,7 +80,7 @@ async def show_reports(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("analytics_reports.html", facts, refusal.status if refusal else 200)
+    return Shown("analytics_reports.html", facts)
 
 
 async def preview_report(visit: Visit) -> Answer:

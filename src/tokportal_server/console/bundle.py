@@ -101,7 +101,7 @@ async def show_bundle(
         "once": new_word(),
         "refusal": refusal,
     }
-    return Shown("bundle.html", facts, refusal.status if refusal else 200)
+    return Shown("bundle.html", facts)
 
 
 async def _slots(visit: Visit, slots: list[Slot]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ async def show_connections(visit: Visit, refusal: Refusal | None = None) -> Answ
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("connections.html", facts, refusal.status if refusal else 200)
+    return Shown("connections.html", facts)
 
 
 async def connect_account(visit: Visit) -> Answer:

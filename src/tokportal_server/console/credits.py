@@ -94,7 +94,7 @@ async def show_credits(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": now,
         "refusal": refusal,
     }
-    return Shown("credits.html", facts, refusal.status if refusal else 200)
+    return Shown("credits.html", facts)
 
 
 async def set_mark(visit: Visit) -> Answer:
@@ -156,7 +156,7 @@ async def show_prices(visit: Visit) -> Answer:
         "console": console_address(visit),
         "refusal": refusal,
     }
-    return Shown("prices.html", facts, refusal.status if refusal else 200)
+    return Shown("prices.html", facts)
 
 
 async def _reckoned(visit: Visit) -> tuple[dict[str, Any] | None, Refusal | None]:

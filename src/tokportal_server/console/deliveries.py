@@ -117,7 +117,7 @@ async def show_delivery(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("delivery.html", facts, refusal.status if refusal else 200)
+    return Shown("delivery.html", facts)
 
 
 async def retry(visit: Visit) -> Answer:

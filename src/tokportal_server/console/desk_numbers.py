@@ -53,7 +53,7 @@ async def show_numbers(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "address": visit.at,
         "refusal": refusal,
     }
-    return Shown("desk_numbers.html", facts, refusal.status if refusal else 200)
+    return Shown("desk_numbers.html", facts)
 
 
 async def post_numbers(visit: Visit) -> Answer:

@@ -44,7 +44,7 @@ async def show_comments(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "refusal": refusal,
         "stray": _stray(refusal, rows),
     }
-    return Shown("desk_comments.html", facts, refusal.status if refusal else 200)
+    return Shown("desk_comments.html", facts)
 
 
 async def show_edits(visit: Visit, refusal: Refusal | None = None) -> Answer:
@@ -60,7 +60,7 @@ async def show_edits(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "refusal": refusal,
         "stray": _stray(refusal, rows),
     }
-    return Shown("desk_edits.html", facts, refusal.status if refusal else 200)
+    return Shown("desk_edits.html", facts)
 
 
 async def show_accounts(visit: Visit, refusal: Refusal | None = None) -> Answer:
@@ -72,7 +72,7 @@ async def show_accounts(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "refusal": refusal,
         "stray": _stray(refusal, rows),
     }
-    return Shown("desk_accounts.html", facts, refusal.status if refusal else 200)
+    return Shown("desk_accounts.html", facts)
 
 
 def _stray(refusal: Refusal | None, rows: Sequence[Row]) -> str | None:

@@ -92,7 +92,7 @@ async def show_statement(visit: Visit, refusal: Refusal | None = None) -> Answer
         "money": money,
         "refusal": refusal,
     }
-    return Shown("statement.html", facts, refusal.status if refusal else 200)
+    return Shown("statement.html", facts)
 
 
 def _by_kind(entries: Sequence[Row]) -> list[tuple[str, str, int]]:

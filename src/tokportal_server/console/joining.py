@@ -40,7 +40,7 @@ async def show_invitation(visit: Visit, refusal: Refusal | None = None) -> Answe
         "shortest": SHORTEST,
         "refusal": refusal,
     }
-    return Shown("invitation.html", facts, refusal.status if refusal else 200)
+    return Shown("invitation.html", facts)
 
 
 async def accept(visit: Visit) -> Answer:

@@ -80,7 +80,7 @@ async def show_keys(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": now,
         "refusal": refusal,
     }
-    return Shown("keys.html", facts, refusal.status if refusal else 200)
+    return Shown("keys.html", facts)
 
 
 async def create_key(visit: Visit) -> Answer:
@@ -121,7 +121,7 @@ async def show_key(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": real_now(),
         "refusal": refusal,
     }
-    return Shown("key.html", facts, refusal.status if refusal else 200)
+    return Shown("key.html", facts)
 
 
 async def edit_key(visit: Visit) -> Answer:

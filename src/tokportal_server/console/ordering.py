@@ -88,7 +88,7 @@ async def _form(
         "address": f"{console_address(visit)}/new",
         "refusal": refusal,
     }
-    return Shown(template, {**shared, **facts}, refusal.status if refusal else 200)
+    return Shown(template, {**shared, **facts})
 
 
 async def _accounts(visit: Visit) -> list[Row]:

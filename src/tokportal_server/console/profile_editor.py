@@ -48,7 +48,7 @@ async def show_profile(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "root": bundle_address(visit),
         "refusal": refusal,
     }
-    return Shown("profile.html", facts, refusal.status if refusal else 200)
+    return Shown("profile.html", facts)
 
 
 async def _profile(visit: Visit) -> Profile:

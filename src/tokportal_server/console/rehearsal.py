@@ -76,7 +76,7 @@ async def show_rehearsal(visit: Visit, refusal: Refusal | None = None) -> Answer
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("rehearsal.html", facts, refusal.status if refusal else 200)
+    return Shown("rehearsal.html", facts)
 
 
 async def _there(visit: Visit) -> dict[str, Any]:

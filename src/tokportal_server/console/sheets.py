@@ -96,7 +96,7 @@ async def show_sheet(
         "console": console_address(visit),
         "refusal": refusal,
     }
-    return Shown("sheet.html", facts, refusal.status if refusal else 200)
+    return Shown("sheet.html", facts)
 
 
 async def _bundle(visit: Visit) -> Bundle:

@@ -115,7 +115,7 @@ async def show_slot(
         "price": price,
         "refusal": refusal,
     }
-    return Shown("slot.html", facts, refusal.status if refusal else 200)
+    return Shown("slot.html", facts)
 
 
 def _path(visit: Visit, address: str) -> str | None:

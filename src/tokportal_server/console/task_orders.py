@@ -137,8 +137,7 @@ async def _form(
         "once": new_word(),
         "refusal": refusal,
     }
-    status = refusal.status if refusal else 200
-    return Shown("task_order.html", facts, status)
+    return Shown("task_order.html", facts)
 
 
 def _named(account: Row) -> str:

@@ -89,7 +89,7 @@ async def show_task(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": visit.now,
         "refusal": refusal,
     }
-    return Shown("task.html", facts, refusal.status if refusal else 200)
+    return Shown("task.html", facts)
 
 
 async def approve(visit: Visit) -> Answer:

@@ -71,7 +71,7 @@ async def show_webhooks(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "address": _root(visit),
         "refusal": refusal,
     }
-    return Shown("webhooks.html", facts, refusal.status if refusal else 200)
+    return Shown("webhooks.html", facts)
 
 
 async def create_webhook(visit: Visit) -> Answer:
@@ -118,7 +118,7 @@ async def show_webhook(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "address": endpoint_address(visit),
         "refusal": refusal,
     }
-    return Shown("webhook.html", facts, refusal.status if refusal else 200)
+    return Shown("webhook.html", facts)
 
 
 async def edit_webhook(visit: Visit) -> Answer:

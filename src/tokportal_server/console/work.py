@@ -47,7 +47,7 @@ async def show_queue(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": real_now(),
         "refusal": refusal,
     }
-    return Shown("queue.html", facts, refusal.status if refusal else 200)
+    return Shown("queue.html", facts)
 
 
 async def show_mine(visit: Visit) -> Answer:

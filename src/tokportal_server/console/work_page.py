@@ -70,7 +70,7 @@ async def show_work(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "now": now,
         "refusal": refusal,
     }
-    return Shown("work.html", facts, refusal.status if refusal else 200)
+    return Shown("work.html", facts)
 
 
 def _account_facts(bundle: Bundle, profile: Profile | None) -> dict[str, Any]:

@@ -282,7 +282,7 @@ class Pipeline:
 
     def _body_arguments(self, raw: bytes) -> dict[str, Any]:
         if self.operation.body is not None:
-            if not self.operation.body_required and raw.strip() in (b"", b"null"):
+            if not self.operation.body_required and not raw.strip():
                 return {"body": None}
             return {"body": decode_body(self.operation.body, raw or b"null")}
         if raw:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -77,7 +76,7 @@ def _sign_in_page(visit: Visit, refusal: Refusal | None = None) -> Shown:
         "mail": visit.ports.settings.smtp_host is not None,
         "refusal": refusal,
     }
-    return _shown("sign_in.html", facts, refusal)
+    return Shown("sign_in.html", facts)
 
 
 def _following(visit: Visit) -> str:
@@ -90,15 +89,11 @@ def _own(address: str) -> str:
     return address if plain and address.startswith("/") and not address.startswith("//") else ""
 
 
-def _shown(template: str, facts: Mapping[str, object], refusal: Refusal | None) -> Shown:
-    return Shown(template, facts, refusal.status if refusal else 200)
-
-
 async def code_form(visit: Visit) -> Answer:
     """Ask for the second step's code; whoever has not given the password begins with that."""
     if await person_between_steps(visit.conn, visit.secret) is None:
         return Redirect("/sign-in")
-    return _shown("code.html", {"next": _following(visit), "refusal": None}, None)
+    return Shown("code.html", {"next": _following(visit), "refusal": None})
 
 
 async def post_code(visit: Visit) -> Answer:
@@ -117,7 +112,7 @@ async def post_code(visit: Visit) -> Answer:
         )
     except ApiError as error:
         refusal = Refusal.of("code", error, visit)
-        return _shown("code.html", {"next": _following(visit), "refusal": refusal}, refusal)
+        return Shown("code.html", {"next": _following(visit), "refusal": refusal})
     await end_steps(visit.conn, person_id)
     token = await begin_session(
         visit.conn, person_id, user_agent=visit.user_agent, address=visit.address
@@ -149,7 +144,7 @@ async def post_password(visit: Visit) -> Answer:
 async def _password_page(visit: Visit, link: str, refusal: Refusal | None = None) -> Shown:
     invited = await find_link(visit.conn, link)
     facts = {"link": link, "invited": invited, "shortest": SHORTEST, "refusal": refusal}
-    return _shown("password.html", facts, refusal)
+    return Shown("password.html", facts)
 
 
 async def lost_form(visit: Visit) -> Answer:
@@ -172,7 +167,7 @@ async def post_lost(visit: Visit) -> Answer:
 def _lost_page(visit: Visit, refusal: Refusal | None = None, *, sent: bool = False) -> Shown:
     mail = visit.ports.settings.smtp_host is not None
     facts = {"mail": mail, "sent": sent and mail, "refusal": refusal}
-    return _shown("lost.html", facts, refusal)
+    return Shown("lost.html", facts)
 
 
 ENTERING_PAGES: Final = (

@@ -28,11 +28,17 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A template, filled in with facts."""
+    """A template, filled in with facts; a ``refusal`` among them gives the page its status."""
 
     template: str
     facts: Mapping[str, Any] = field(default_factory=dict)
-    status: int = 200
+    otherwise: int = 200
+
+    @property
+    def status(self) -> int:
+        """The status of the answer."""
+        refusal: Refusal | None = self.facts.get("refusal")
+        return self.otherwise if refusal is None else refusal.status
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ async def you(visit: Visit, refusal: Refusal | None = None) -> Answer:
         "factor": await second_factor_of(visit.conn, visit.person.id),
         "refusal": refusal,
     }
-    return Shown("you.html", facts, refusal.status if refusal else 200)
+    return Shown("you.html", facts)
 
 
 async def post_end_session(visit: Visit) -> Answer:
@@ -60,7 +60,7 @@ async def factor_form(visit: Visit, refusal: Refusal | None = None) -> Answer:
     )
     # Made by us of an address that we wrote; it has neither styles nor scripts.
     facts = {"key": enrolment.key, "picture": Markup(picture), "refusal": refusal}  # noqa: S704
-    return Shown("factor.html", facts, refusal.status if refusal else 200)
+    return Shown("factor.html", facts)
 
 
 async def begin_factor(visit: Visit) -> Answer:
