@@ -20,6 +20,8 @@ from tests.orders.walk import (
 from tests.pages.guest import Guest, Seen
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.videos.proofs.recording import ProofListener
+from tokportal_server.videos.proofs.verifying import read_proof, verify_proof
 
 SLOT = "SELECT * FROM slots WHERE bundle_id = $1 AND position = 1"
 BALANCE = "SELECT sum(remaining) FROM credit_lots WHERE workspace_id = $1"
@@ -274,3 +276,20 @@ async def test_a_slot_that_is_not_there_is_not_found(
         for act in ("", "/price", "/change", "/day", "/publish", "/reset", "/unschedule", "/fix"):
             fields = {**FILLED, "name": "x"}
             assert (await customer.post(f"{there}{act}", fields)).code == "PAGE_NOT_FOUND", act
+
+
+async def test_the_proof_of_an_approved_post_can_be_downloaded_once_it_is_written(
+    alice: Client, conn: Connection, world: World, ports: Ports, customer: Guest
+) -> None:
+    bundle_id = await workable(alice, conn, world, ports, videos=1, auto_finalize_videos=False)
+    await posted(conn, world, ports, bundle_id, 1)
+    made = await alice.post(f"/bundles/{bundle_id}/videos/1/finalize")
+    there = slot(world, bundle_id)
+    assert "Download the proof" not in (await customer.get(there)).text
+    assert (await customer.get(f"{there}/proof")).status == 404
+    told = {"workspace_id": str(world.acme), "data": {"video_id": made.data["id"]}}
+    await ProofListener(ports).run(told)
+    assert "Download the proof" in (await customer.get(there)).text
+    content, headers = await customer.download(f"{there}/proof")
+    assert f"proof-{bundle_id}-1.json" in headers["Content-Disposition"]
+    verify_proof(read_proof(content))

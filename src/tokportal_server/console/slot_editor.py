@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final, TypedDict
 from uuid import UUID
 
@@ -36,7 +36,15 @@ from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.orders.errors import BundleNotFoundError, VideoNotFoundError
 from tokportal_server.orders.locks import lock_bundle
-from tokportal_server.pages.page import Answer, Page, Refusal, Shown, Visit, nothing_here
+from tokportal_server.pages.page import (
+    Answer,
+    Page,
+    Refusal,
+    Shown,
+    Stream,
+    Visit,
+    nothing_here,
+)
 from tokportal_server.pages.stale import require_unchanged, version_of
 from tokportal_server.pages.texts import text
 from tokportal_server.uploads.limits import media_limits
@@ -49,6 +57,7 @@ from tokportal_server.videos.operations.publish_slot import LIVE_BUNDLE, publish
 from tokportal_server.videos.operations.request_slot_corrections import request_slot_corrections
 from tokportal_server.videos.operations.reset_slot import reset_slot
 from tokportal_server.videos.operations.unschedule_slot import unschedule_slot
+from tokportal_server.videos.proofs.reading import find_proof
 from tokportal_server.videos.queries import get_slot
 from tokportal_server.videos.requests import (
     FixVideoDownloadRequest,
@@ -104,6 +113,7 @@ async def show_slot(
         "previews": [(one, _path(visit, one.url)) for one in slot.media],
         "evidence": media_paths(visit, [slot.evidence_url])[:1],
         "details": brief_of(slot),
+        "proven": await find_proof(visit.conn, visit.workspace.id, slot.id) is not None,
         "slot_fields": VideoCorrectionFields.__struct_fields__,
         "configurable": slot.status in CONFIGURABLE,
         "editable": slot.status in EDITABLE,
@@ -116,6 +126,26 @@ async def show_slot(
         "refusal": refusal,
     }
     return Shown("slot.html", facts)
+
+
+async def download_proof(visit: Visit) -> Answer:
+    """Give the proof of a slot as a file, which checks without this server.
+
+    Raises:
+        PageNotFoundError: there is no such slot, or it has no proof.
+    """
+    try:
+        slot = await _slot(visit)
+    except (BundleNotFoundError, VideoNotFoundError):
+        raise nothing_here() from None
+    proof = await find_proof(visit.conn, visit.workspace.id, slot.id)
+    if proof is None:
+        raise nothing_here()
+    return Stream(_whole(proof), "application/json", f"proof-{slot.bundle_id}-{slot.position}.json")
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 def _path(visit: Visit, address: str) -> str | None:
@@ -303,6 +333,7 @@ async def _act(visit: Visit, form: str, act: Act, *, done: str) -> Answer:
 _ONE = "/console/{workspace}/bundles/{bundle}/slots/{position}"
 SLOT_PAGES: Final = (
     Page("slot", "GET", _ONE, show_slot),
+    Page("slot_proof", "GET", f"{_ONE}/proof", download_proof),
     Page("configure_slot", "POST", _ONE, configure),
     Page("price_slot", "POST", f"{_ONE}/price", price_configuration),
     Page("change_slot", "POST", f"{_ONE}/change", change),

@@ -160,6 +160,7 @@ POLICY: Final[Mapping[str, frozenset[Role]]] = {
     "profile": _READERS,
     "configure_profile": _WRITERS,
     "slot": _READERS,
+    "slot_proof": _READERS,
     "configure_slot": _WRITERS,
     "price_slot": _WRITERS,
     "change_slot": _WRITERS,

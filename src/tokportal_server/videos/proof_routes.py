@@ -10,12 +10,11 @@ from tokportal_server.http.registry import Router
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.orders.errors import BundleNotFoundError, VideoNotFoundError
 from tokportal_server.videos import queries
+from tokportal_server.videos.proofs.reading import find_proof
 from tokportal_server.videos.proofs.wire import SlotProof
 from tokportal_server.videos.wire import HIGHEST_POSITION
 
 router = Router("Videos")
-
-FIND_PROOF = "SELECT document FROM slot_proofs WHERE workspace_id = $1 AND slot_id = $2"
 
 
 class ProofNotReadyError(ApiError):
@@ -49,7 +48,7 @@ async def get_proof(call: Call) -> Answer:
     slot = await queries.get_slot(
         call.conn, call.who.workspace_id, bundle_id, position, base_url=call.base_url
     )
-    document = await call.conn.fetchval(FIND_PROOF, call.who.workspace_id, slot.id)
+    document = await find_proof(call.conn, call.who.workspace_id, slot.id)
     if document is None:
         raise ProofNotReadyError(
             f"Slot {position} is {slot.status}; its proof is written once it is finalized.",

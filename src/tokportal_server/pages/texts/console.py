@@ -166,6 +166,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "slot.overdue": "Not posted in its window, which ended {since}.",
     "slot.asked": "What you asked for",
     "slot.came": "What was posted",
+    "slot.proof": "Download the proof",
+    "slot.proof_hint": (
+        "What was ordered, posted and approved, signed. It can be checked without this server."
+    ),
     "slot.submitted": "Handed in",
     "slot.holds": "What it holds",
     "slot.fix": "The manager needs other media",

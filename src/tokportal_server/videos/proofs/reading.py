@@ -1,0 +1,15 @@
+"""The proof of a slot, as it was written."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from tokportal_server.lib.db import Connection
+
+FIND_PROOF = "SELECT document FROM slot_proofs WHERE workspace_id = $1 AND slot_id = $2"
+
+
+async def find_proof(conn: Connection, workspace_id: UUID, slot_id: UUID) -> bytes | None:
+    """Give the proof of a slot as JSON, or None while there is none."""
+    document: bytes | None = await conn.fetchval(FIND_PROOF, workspace_id, slot_id)
+    return document
