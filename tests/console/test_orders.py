@@ -12,9 +12,17 @@ from tests.orders.walk import (
     workable,
 )
 from tests.pages.guest import Guest
+from tokportal_server.console.orders import MOST_COUNTED
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 
+MANY = """
+INSERT INTO bundles (workspace_id, bundle_type, platform, country, status, videos_quantity,
+                     edits_quantity, auto_finalize_videos, wants_niche_warming, wants_deep_warming,
+                     wants_moderation, cost_breakdown, sold_prices, created_at, updated_at)
+SELECT workspace_id, bundle_type, platform, country, status, 0, 0, true, false, false, false,
+       cost_breakdown, sold_prices, now(), now() FROM bundles, generate_series(1, $1::integer)
+"""
 STATUS = "SELECT status FROM bundles WHERE id = $1"
 PROFILE_STATUS = "SELECT status FROM profiles WHERE bundle_id = $1"
 SLOT_STATUS = "SELECT status FROM slots WHERE bundle_id = $1 AND position = 1"
@@ -40,6 +48,22 @@ async def test_the_overview_says_what_needs_the_customer(
     assert "Half done" in page.text
     assert draft in page.html
     assert "your mark is 5000" in page.text
+
+
+async def test_a_filtered_list_counts_a_thousand_and_says_so(
+    alice: Client, conn: Connection, world: World, customer: Guest
+) -> None:
+    await ordered(alice, videos=0)
+    await conn.execute(MANY, MOST_COUNTED - 2)
+    few = (await customer.get(console(world, "bundles?platform=tiktok"))).text
+    assert "Page 1 of 40" in few
+    assert "Narrow the filters" not in few
+    await conn.execute(MANY, 1)
+    many = (await customer.get(console(world, "bundles?platform=tiktok"))).text
+    assert "Page 1 of 40" in many
+    assert "The newest 1000 that fit" in many
+    # The API counts all of them.
+    assert (await alice.get("/bundles?platform=tiktok")).json["pagination"]["total"] == 1998
 
 
 async def test_failed_media_and_broken_downloads_stand_on_the_overview(

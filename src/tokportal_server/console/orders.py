@@ -39,8 +39,8 @@ _CHOICES: Final = {
     "platform": get_args(PlatformCode),
     "account_status": get_args(ProfileStatus),
 }
-
-
+# Of a filtered list no more are counted; whoever wants the rest narrows it, or takes the file.
+MOST_COUNTED: Final = 1_000
 # What a file of bundles has, as the bundle object names it; the last one is the cost in credits.
 _COLUMNS: Final = (
     "id",
@@ -101,6 +101,7 @@ async def show_bundles(visit: Visit) -> Answer:
         "address": f"{console_address(visit)}/bundles",
         "account": None,
         "pages": None,
+        "most": MOST_COUNTED,
         "writer": is_writer(visit),
         # What else the address has to say on the next page of the list.
         "kept": {**given, "account": visit.query.get("account", "")},
@@ -112,7 +113,12 @@ async def show_bundles(visit: Visit) -> Answer:
         facts["bundles"] = [one for one in found if query.status in (None, one.status)]
     else:
         facts["bundles"], facts["pages"] = await list_bundles(
-            visit.conn, visit.workspace.id, query, first=days.first, last=days.last
+            visit.conn,
+            visit.workspace.id,
+            query,
+            first=days.first,
+            last=days.last,
+            count_up_to=MOST_COUNTED,
         )
     return Shown("bundles.html", facts)
 
@@ -132,7 +138,12 @@ async def _bundles_csv(
         part = msgspec.structs.replace(query, page=page, per_page=100)
         async with database.connection() as conn:
             bundles, pages = await list_bundles(
-                conn, workspace_id, part, first=days.first, last=days.last
+                conn,
+                workspace_id,
+                part,
+                first=days.first,
+                last=days.last,
+                count_up_to=page * part.per_page + 1,
             )
         yield b"".join(csv_line(_cells(bundle)) for bundle in bundles)
         if page >= pages.total_pages:

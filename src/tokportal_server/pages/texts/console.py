@@ -83,6 +83,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "bundles.videos": "{n} videos",
     "bundles.search_hint": "A search looks in all bundles; the filters narrow the list.",
     "bundles.first": "There are no bundles yet. The first one sets up an account.",
+    "bundles.many": "The newest {n} that fit. Narrow the filters to see others.",
     "bundles.of_account": "Bundles of {name}.",
     "bundles.of_all": "Show all bundles",
     "once.running": "This order is being made at the moment. Look in a few seconds.",
