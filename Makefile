@@ -65,6 +65,7 @@ proof fuzz: install
 screenshots: install
 	tools/browser
 	$(BIN)/python -m tools.screenshots
+	$(BIN)/python -m tools.recording
 
 bench: install
 	@if ls bench/*.py >/dev/null 2>&1; then \
