@@ -23,6 +23,7 @@ BUSINESS_CODES = {
     "MEDIA_NOT_FOUND": "which uploads there are is history",
     "MEDIA_UNREADABLE": "whether bytes can be decoded is known after decoding them",
     "NO_EDIT_SLOTS": "how many edits are left is history",
+    "REFRESH_PROVIDER_FAILED": "what a platform gives is its own affair",
     "UNSUPPORTED_MEDIA_TYPE": "the bytes decide what a file is",
     "VIDEO_NOT_EDITABLE": "whether words and dates may change depends on how far the slot is",
     "VIDEOS_PER_DAY_EXCEEDED": "how full a day is depends on the other slots",
@@ -35,6 +36,7 @@ FRACTION = "must be a whole number"
 """How the refusal of 85.0 or 1e2 begins: JSON Schema calls them integers, our bodies do not."""
 
 _WEBHOOK = {"url"}
+_PERIOD = {"from", "to"}
 _MEDIA = {"video_url", "carousel_images", "story_image_url", "story_repost_url"}
 RULES_OF_FIELDS = {
     "createBundle": {
@@ -99,6 +101,20 @@ RULES_OF_FIELDS = {
     "createAccountEditRequest": {"requested_link_in_bio", "requested_profile_picture_url"},
     "listAccountBans": {"since"},
     "listEvents": {"after"},
+    "listAnalyticsAccountComments": {"postId", "trackedPostId"},
+    **dict.fromkeys(
+        (
+            "createAnalyticsReport",
+            "exportAnalyticsReportHtml",
+            "exportAnalyticsVideos",
+            "getAnalyticsDashboard",
+            "getAnalyticsSeries",
+            "getCommentPulse",
+            "listAnalyticsAccountRawSnapshots",
+            "listAnalyticsPostRawSnapshots",
+        ),
+        _PERIOD,
+    ),
     "createWebhookEndpoint": _WEBHOOK,
     "updateWebhookEndpoint": _WEBHOOK,
     "uploadImageFromUrl": _WEBHOOK,
