@@ -101,6 +101,8 @@ RULES_OF_FIELDS = {
     "createAccountEditRequest": {"requested_link_in_bio", "requested_profile_picture_url"},
     "listAccountBans": {"since"},
     "listEvents": {"after"},
+    "advanceRehearsalClock": {"hours"},
+    "setRehearsalScripts": {"weights"},
     "listAnalyticsAccountComments": {"postId", "trackedPostId"},
     **dict.fromkeys(
         (

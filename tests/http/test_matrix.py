@@ -162,13 +162,18 @@ async def test_a_live_call_refuses_the_id_of_a_dry_run(alice: Client) -> None:
 
 
 async def test_the_operations_of_a_rehearsal_are_answered_in_one(
-    alice: Client, conn: Connection
+    alice: Client, conn: Connection, seed: Seed
 ) -> None:
     await conn.execute("UPDATE workspaces SET rehearsal = true")
     moved = await perform(alice, BUILT["advanceRehearsalClock"], NOWHERE)
     read = await perform(alice, BUILT["getRehearsalClock"], NOWHERE)
     assert (moved.data["virtual"], read.data["virtual"]) == (True, True)
     assert read.data["now"] >= moved.data["now"]
+    weighed = await perform(alice, BUILT["setRehearsalScripts"], NOWHERE)
+    described = await perform(alice, BUILT["getRehearsalScripts"], NOWHERE)
+    assert weighed.data == described.data
+    chosen = await perform(alice, BUILT["setRehearsalBundleScript"], seed)
+    assert chosen.data == {"bundle_id": seed.fresh, "script": "careless"}
 
 
 def _imagined() -> UUID:

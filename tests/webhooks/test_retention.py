@@ -58,8 +58,8 @@ async def test_months_that_are_past_are_dropped_and_taken_off_the_totals(
 async def test_notices_go_after_half_a_year(rig: Rig) -> None:
     for subject, age in (("old", "181 days"), ("new", "179 days")):
         await rig.execute(
-            "INSERT INTO notices (workspace_id, person_id, kind, subject, text, created_at,"
-            " told_at) VALUES ($1, $2, 'k', $3, 't', now(), now() - $4::text::interval)",
+            "INSERT INTO notices (workspace_id, person_id, kind, topic, subject, text, created_at,"
+            " told_at) VALUES ($1, $2, 'k', 'k', $3, 't', now(), now() - $4::text::interval)",
             rig.world.acme,
             rig.world.alice,
             subject,

@@ -113,7 +113,7 @@ async def set_scripts(visit: Visit) -> Answer:
         weights = {name: _number(visit.field(f"weights.{name}") or "0") for name in DESCRIPTIONS}
         body = msgspec.json.encode({"weights": weights, "seed": _number(visit.field("seed"))})
         asked = decode_body(ScriptsRequest, body)
-        await write_settings(tx=tx, seed=asked.seed, weights=asked.weights)
+        await write_settings(tx=tx, seed=asked.seed, weights=asked.weights.above_zero())
 
     then = f"{_address(visit)}?done=scripts_set"
     return await perform(visit, "scripts", act, again=show_rehearsal, then=then)

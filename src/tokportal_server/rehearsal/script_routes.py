@@ -29,15 +29,27 @@ Seed = Annotated[int, Meta(ge=0, lt=2**53, description="Same seed and weights, s
 Weight = Annotated[int, Meta(ge=0, le=HIGHEST_WEIGHT)]
 
 
+class Weights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often each script is drawn, beside the others."""
+
+    prompt: Weight = 0
+    slow: Weight = 0
+    careless: Weight = 0
+    broken_download: Weight = 0
+    releases: Weight = 0
+    bans: Weight = 0
+
+    def above_zero(self) -> dict[str, int]:
+        """Give the scripts that can be drawn."""
+        return {name: weight for name, weight in msgspec.structs.asdict(self).items() if weight}
+
+
 class ScriptsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the scripts of bundles are drawn by from now on."""
 
     weights: Annotated[
-        dict[str, Weight],
-        Meta(
-            max_length=len(DESCRIPTIONS),
-            description="By script: `slow` 1 and `prompt` 3 make every fourth bundle slow.",
-        ),
+        Weights,
+        Meta(description="By script: `slow` 1 and `prompt` 3 make every fourth bundle slow."),
     ]
     seed: Seed = 0
 
@@ -98,8 +110,9 @@ async def get_scripts(call: Call) -> Answer:
 async def set_scripts(call: Call, body: ScriptsRequest) -> Answer:
     """Set weights and seed for bundles that managers have not come upon yet."""
     await require_rehearsal(call.tx.conn, call.tx.workspace_id)
-    await write_settings(tx=call.tx, seed=body.seed, weights=body.weights)
-    return Answer(_scripts(body.seed, body.weights))
+    weights = body.weights.above_zero()
+    await write_settings(tx=call.tx, seed=body.seed, weights=weights)
+    return Answer(_scripts(body.seed, weights))
 
 
 @router.operation(

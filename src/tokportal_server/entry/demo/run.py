@@ -29,8 +29,8 @@ from tokportal_server.workspaces.operations.create_person import create_person
 CREDITS = 500
 _STARTUP_SECONDS = 30.0
 CONSOLE_NOTE = (
-    "Sign in there with one of these log-ins: Alice owns the workspace and sees her order, Olga is an"
-    " operator. The orders of a rehearsal are worked by simulated managers."
+    "Sign in there with one of these log-ins: Alice owns the workspace and sees her order, Olga is"
+    " an operator. The orders of a rehearsal are worked by simulated managers."
 )
 
 
