@@ -192,7 +192,7 @@ async def test_one_bundle_can_be_given_another_script(
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"weights": {"lazy": 1}}, "weights.lazy"),
+        ({"weights": {"lazy": 1}}, "weights"),
         ({"weights": {"slow": 0}}, "weights"),
         ({"weights": {}}, "weights"),
         ({"weights": {"slow": -1}}, "weights"),
