@@ -22,8 +22,9 @@ SELECT oid::regclass::text AS name FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
  ORDER BY 1
 """
-# Admission takes a token and notes the last use, whatever comes of the request.
-ADMISSION = ("buckets", "api_keys")
+# Admission takes a token and notes the last use, whatever comes of the request, and a moment later
+# the log of requests has it.
+ADMISSION = ("buckets", "api_keys", "api_requests")
 
 
 async def events(conn: Connection, workspace_id: UUID) -> list[tuple[str, dict[str, Any]]]:
