@@ -48,11 +48,12 @@ _MOST = {"bundle": 3, "work": 3}
 # What only a search leads to.
 _SOUGHT = {"olga": ["/admin/accounts?q=acme"]}
 # What no link leads to: streams, files, what a mail or another site leads to, forms that only a
-# step before opens, the files of a slot that has several.
+# step before opens, the files of a slot that has several, the proof of one that is done.
 _APART = {
     "connected",
     "invitation",
     "slot_media",
+    "slot_proof",
     "asset",
     "home",
     "front",
