@@ -17,6 +17,7 @@ import pytest
 from granian.constants import Interfaces
 from granian.server.embed import Server
 
+from tests.analytics.providers.platforms import FakeTikTok, running
 from tests.cast import World, people_the_world
 from tests.client import Client
 from tokportal_server.entry.api import Api
@@ -91,6 +92,14 @@ def home() -> Iterator[Path]:
     """A data directory."""
     with tempfile.TemporaryDirectory(prefix="tokportal-home-") as name:
         yield Path(name)
+
+
+@pytest.fixture
+async def tiktok() -> AsyncIterator[FakeTikTok]:
+    """TikTok, for one app."""
+    fake = FakeTikTok()
+    async with running(fake):
+        yield fake
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from tests.analytics.collecting import SET_PLAN, an_account, collect, post
 from tests.cast import World
 from tests.client import Client
 from tokportal_server.analytics import export_posts
-from tokportal_server.analytics.export_posts import COLUMNS, defused
+from tokportal_server.analytics.export_posts import COLUMNS
 from tokportal_server.analytics.filters import Filters
+from tokportal_server.lib.csv_rows import defused
 from tokportal_server.lib.db import Connection, Database
 
 FILL = """

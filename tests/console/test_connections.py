@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -13,7 +12,7 @@ import pytest
 
 from tests.analytics.collecting import an_account
 from tests.analytics.providers.connecting import connected
-from tests.analytics.providers.platforms import FakeTikTok, running, tiktok_error, times
+from tests.analytics.providers.platforms import FakeTikTok, tiktok_error, times
 from tests.cast import World
 from tests.pages.guest import Guest, Seen
 from tokportal_server.lib.db import Connection
@@ -24,14 +23,6 @@ FOUND = "SELECT count(*) FROM analytics_connections WHERE saved_account_id = $1"
 NASTY = "<img src=x onerror=alert(1)>"
 BREAK = "UPDATE analytics_connections SET broken_reason = $1"
 REHEARSE = "UPDATE workspaces SET rehearsal = true WHERE id = $1"
-
-
-@pytest.fixture
-async def tiktok() -> AsyncIterator[FakeTikTok]:
-    """TikTok, for one app."""
-    fake = FakeTikTok()
-    async with running(fake):
-        yield fake
 
 
 @pytest.fixture

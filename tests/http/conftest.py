@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
-from tests.analytics.providers.platforms import FakeTikTok, running
+from tests.analytics.providers.platforms import FakeTikTok
 from tests.cast import World
 from tests.client import Client
 from tests.http.seed import Seed, seeded
@@ -40,14 +40,6 @@ async def bell() -> AsyncIterator[Bell]:
     listening = Bell(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
     async with server:
         yield listening
-
-
-@pytest.fixture
-async def tiktok() -> AsyncIterator[FakeTikTok]:
-    """TikTok, which a refresh asks."""
-    fake = FakeTikTok()
-    async with running(fake):
-        yield fake
 
 
 @pytest.fixture

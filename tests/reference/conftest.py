@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.analytics.providers.platforms import FakeTikTok, running
+from tests.analytics.providers.platforms import FakeTikTok
 from tests.cast import World, give_credits
 from tests.client import Client
 from tests.http.seed import clip, seeded
@@ -35,14 +35,6 @@ def site() -> Site:
 def exported_site() -> Site:
     """The site as a folder has it."""
     return build_site(all_operations(), exported)
-
-
-@pytest.fixture
-async def tiktok() -> AsyncIterator[FakeTikTok]:
-    """TikTok, which a refresh asks."""
-    fake = FakeTikTok()
-    async with running(fake):
-        yield fake
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +17,7 @@ from tokportal_server.admin.audit_log import (
 )
 from tokportal_server.admin.frame import A_PAGE, asked_day, asked_id, asked_number, show
 from tokportal_server.lib.clock import real_now, wire_time
+from tokportal_server.lib.csv_rows import csv_lines
 from tokportal_server.lib.db import Database
 from tokportal_server.orders.locks import Row
 from tokportal_server.pages.page import Answer, Page, Stream, Visit, nothing_here
@@ -40,8 +39,6 @@ COLUMNS: Final = (
     "reason",
     "details",
 )
-# What a spreadsheet would run as a formula is text here (OWASP, CSV injection).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def show_audit(visit: Visit) -> Answer:
@@ -105,16 +102,16 @@ def _filter(visit: Visit) -> Filter:
 
 
 async def _written(database: Database, wanted: Filter) -> AsyncIterator[bytes]:
-    yield _line(COLUMNS)
+    yield csv_lines([COLUMNS], every_cell_quoted=False)
     async for row in all_entries(database, wanted):
-        yield _line([_cell(row, name) for name in COLUMNS])
+        cells = [_cell(row, name) for name in COLUMNS]
+        yield csv_lines([cells], every_cell_quoted=False)
 
 
 def _cell(row: Row, name: str) -> str:
     if name == "recorded_at":
         return str(wire_time(row[name]))
-    value = _as_text(row[name])
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    return _as_text(row[name])
 
 
 def _as_text(value: Any) -> str:
@@ -123,12 +120,6 @@ def _as_text(value: Any) -> str:
     if isinstance(value, str | UUID):
         return str(value)
     return msgspec.json.encode(value).decode()
-
-
-def _line(cells: Any) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().encode()
 
 
 AUDIT_PAGES: Final = (

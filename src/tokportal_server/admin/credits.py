@@ -50,7 +50,6 @@ SELECT e.id, e.type, e.amount, e.description, e.breakdown, e.balance_after, e.re
    AND ($6::uuid IS NULL OR e.id = $6 OR e.reference_id = $6 OR e.refunds_entry_id = $6)
  ORDER BY e.ordinal DESC LIMIT $7
 """
-LOW_MARK = "SELECT low_below FROM wallets WHERE workspace_id = $1"
 TYPES: Final = ("debit", "credit", "refund", "expiry", "adjustment")
 _FILTERS: Final = ("type", "from", "to", "which")
 
@@ -79,7 +78,7 @@ async def show_credits(
     facts = {
         "one": one,
         "credits": await spendable(visit.conn, workspace_id, one["now"]),
-        "low_mark": await visit.conn.fetchval(LOW_MARK, workspace_id) or 0,
+        "low_mark": await lapses.low_mark_of(visit.conn, workspace_id),
         "entries": rows[:A_PAGE],
         "older": rows[A_PAGE - 1]["ordinal"] if len(rows) > A_PAGE else None,
         "asked": asked,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any, Final, get_args
 from uuid import UUID
@@ -171,11 +170,7 @@ async def download(visit: Visit) -> Answer:
     month = _month_of(visit.path["month"])
     entries = await list_entries(visit.conn, visit.id("who"), month)
     name = f"earnings-{visit.id('who')}-{month:%Y-%m}.csv"
-    return Stream(_whole(statement_csv(entries)), "text/csv; charset=utf-8", name)
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+    return Stream.of(statement_csv(entries), "text/csv; charset=utf-8", name)
 
 
 def _amount(visit: Visit, name: str) -> int:

@@ -6,10 +6,8 @@ receiver holds nothing.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -17,6 +15,7 @@ from msgspec import Meta
 from tokportal_server.analytics.filters import POSTS, FilterQuery, Filters
 from tokportal_server.analytics.post_list import POST_COLUMNS, POSTS_AND_ACCOUNTS, post_rate
 from tokportal_server.lib.clock import wire_time
+from tokportal_server.lib.csv_rows import BYTE_ORDER_MARK, csv_line, csv_lines
 from tokportal_server.lib.db import Database
 from tokportal_server.orders.locks import Row
 
@@ -50,10 +49,6 @@ SELECT t.ordinal, {POST_COLUMNS}{POSTS_AND_ACCOUNTS} WHERE {POSTS}
 _PAGE: Final = 1000
 # Greater than every ordinal, so that the first page is found as all others are.
 _NEWEST: Final = 2**63 - 1
-# Spreadsheets know by it that the text is UTF-8.
-_BOM: Final = "\ufeff"
-# What a spreadsheet takes for a formula, after blanks too; also in its full-width form.
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _WILDCARDS = re.compile(r"([\\%_])")
 
 
@@ -75,46 +70,31 @@ async def export_posts(
     opens as a formula: an apostrophe stands in front of one that would.
     """
     pattern = search and "%" + _WILDCARDS.sub(r"\\\1", search) + "%"
-    yield (_BOM + _lines([COLUMNS])).encode()
+    yield BYTE_ORDER_MARK + csv_line(COLUMNS)
     after = _NEWEST
     while True:
         async with database.connection() as conn:
             rows = await conn.fetch(PAGE_OF_POSTS, *filters.of_posts, pattern, after, _PAGE)
         if rows:
-            yield _lines([_cells(row) for row in rows]).encode()
+            yield csv_lines(_cells(row) for row in rows)
         if len(rows) < _PAGE:
             return
         after = rows[-1]["ordinal"]
 
 
-def _cells(row: Row) -> list[str]:
-    rate = post_rate(row)
+def _cells(row: Row) -> list[object]:
     return [
-        str(row["id"]),
-        "" if row["slot_id"] is None else str(row["slot_id"]),
-        str(row["saved_account_id"]),
-        defused(row["username"]),
+        row["id"],
+        row["slot_id"],
+        row["saved_account_id"],
+        row["username"],
         row["platform"],
         row["country"],
-        defused(row["platform_url"]),
-        defused(row["description"] or ""),
-        wire_time(row["published_at"]) or "",
-        *(
-            "" if row[metric] is None else str(row[metric])
-            for metric in ("views", "likes", "comments", "shares", "bookmarks")
-        ),
-        "" if rate is None else str(rate),
-        row["read_source"] or "",
-        wire_time(row["read_at"]) or "",
+        row["platform_url"],
+        row["description"],
+        wire_time(row["published_at"]),
+        *(row[metric] for metric in ("views", "likes", "comments", "shares", "bookmarks")),
+        post_rate(row),
+        row["read_source"],
+        wire_time(row["read_at"]),
     ]
-
-
-def defused(text: str) -> str:
-    """Give a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    target = io.StringIO()
-    csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
-    return target.getvalue()

@@ -6,8 +6,8 @@ they are. Credentials are opened as well, for the hash of their mail address han
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 from tokportal_server.accounts.sealing import (
     address_hash,
@@ -21,6 +21,7 @@ from tokportal_server.http.idempotency import sealed_context
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.vault_check import forget_other_keys, prove_vault
+from tokportal_server.orders.locks import Row
 from tokportal_server.pages.mails import mail_context
 from tokportal_server.pages.second_factor import factor_context
 from tokportal_server.videos.proofs.keys import key_context
@@ -137,64 +138,54 @@ async def _credentials(conn: Connection, vault: Vault, batch: int) -> int:
     return len(rows)
 
 
+def _rewrapped(
+    vault: Vault, rows: Sequence[Row], context_of: Callable[..., str]
+) -> list[tuple[Any, ...]]:
+    """Give rows, whose last column is what is sealed, with that under the current key."""
+    return [
+        (*key, vault.rewrap(sealed, context=context_of(*key))) for *key, sealed in map(tuple, rows)
+    ]
+
+
 async def _connections(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_CONNECTIONS, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        key = (row["workspace_id"], row["saved_account_id"])
-        sealed = vault.rewrap(row["sealed"], context=connection_context(*key))
-        await conn.execute(WRITE_CONNECTION, *key, sealed)
+    await conn.executemany(WRITE_CONNECTION, _rewrapped(vault, rows, connection_context))
     return len(rows)
 
 
 async def _codes(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_CODES, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        key = (row["workspace_id"], row["id"])
-        sealed = vault.rewrap(row["sealed"], context=code_context(*key))
-        await conn.execute(WRITE_CODE, *key, sealed)
+    await conn.executemany(WRITE_CODE, _rewrapped(vault, rows, code_context))
     return len(rows)
 
 
 async def _secrets(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_ENDPOINTS, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        key = (row["workspace_id"], row["id"])
-        sealed = vault.rewrap(row["secret_sealed"], context=secret_context(*key))
-        await conn.execute(WRITE_ENDPOINT, *key, sealed)
+    await conn.executemany(WRITE_ENDPOINT, _rewrapped(vault, rows, secret_context))
     return len(rows)
 
 
 async def _answers(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_ANSWERS, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        key = (row["workspace_id"], row["key"])
-        sealed = vault.rewrap(row["body"], context=sealed_context(*key))
-        await conn.execute(WRITE_ANSWER, *key, sealed)
+    await conn.executemany(WRITE_ANSWER, _rewrapped(vault, rows, sealed_context))
     return len(rows)
 
 
 async def _proof_keys(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_PROOF_KEYS, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        sealed = vault.rewrap(row["sealed"], context=key_context(row["public_key"]))
-        await conn.execute(WRITE_PROOF_KEY, row["public_key"], sealed)
+    await conn.executemany(WRITE_PROOF_KEY, _rewrapped(vault, rows, key_context))
     return len(rows)
 
 
 async def _factors(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_FACTORS, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        context = factor_context(row["person_id"])
-        sealed = vault.rewrap(row["secret_sealed"], context=context)
-        await conn.execute(WRITE_FACTOR, row["person_id"], sealed)
+    await conn.executemany(WRITE_FACTOR, _rewrapped(vault, rows, factor_context))
     return len(rows)
 
 
 async def _mails(conn: Connection, vault: Vault, batch: int) -> int:
     rows = await conn.fetch(FIND_MAILS, bytes.fromhex(vault.current), batch)
-    for row in rows:
-        sealed = vault.rewrap(row["mail_sealed"], context=mail_context(row["id"]))
-        await conn.execute(WRITE_MAIL, row["id"], sealed)
+    await conn.executemany(WRITE_MAIL, _rewrapped(vault, rows, mail_context))
     return len(rows)
 
 

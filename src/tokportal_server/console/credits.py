@@ -19,9 +19,8 @@ from tokportal_server.console.acts import (
 )
 from tokportal_server.console.bodies import body_of
 from tokportal_server.console.lists import link, options, query_of
-from tokportal_server.console.overview import low_mark_of
 from tokportal_server.credits import queries
-from tokportal_server.credits.lapses import set_low_mark
+from tokportal_server.credits.lapses import low_mark_of, set_low_mark
 from tokportal_server.credits.ledger import InsufficientCreditsError
 from tokportal_server.credits.prices import current_prices
 from tokportal_server.credits.wire import HistoryQuery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -111,11 +111,7 @@ async def download_statement(visit: Visit) -> Answer:
     month = _month(visit)
     await get_statement(visit.conn, visit.person.id, month)
     entries = await list_entries(visit.conn, visit.person.id, month)
-    return Stream(_whole(statement_csv(entries)), "text/csv", f"earnings-{month:%Y-%m}.csv")
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+    return Stream.of(statement_csv(entries), "text/csv", f"earnings-{month:%Y-%m}.csv")
 
 
 async def post_agree(visit: Visit) -> Answer:

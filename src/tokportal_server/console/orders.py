@@ -22,6 +22,7 @@ from tokportal_server.bundles.wire import (
 from tokportal_server.console import overview
 from tokportal_server.console.acts import console_address, is_writer
 from tokportal_server.console.lists import query_of
+from tokportal_server.credits.lapses import low_mark_of
 from tokportal_server.credits.ledger import spendable
 from tokportal_server.lib.csv_rows import BYTE_ORDER_MARK, csv_line
 from tokportal_server.lib.db import Database
@@ -78,7 +79,7 @@ async def show_overview(visit: Visit) -> Answer:
         "counts": await overview.counts_of(visit.conn, workspace_id),
         "statuses": _STATUSES,
         "credits": await spendable(visit.conn, workspace_id, visit.now),
-        "low_mark": await overview.low_mark_of(visit.conn, workspace_id),
+        "low_mark": await low_mark_of(visit.conn, workspace_id),
         "writer": is_writer(visit),
         "now": visit.now,
     }

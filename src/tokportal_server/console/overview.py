@@ -36,7 +36,6 @@ SELECT n.*, b.title, b.platform, b.country, COALESCE(a.username, p.username) AS 
   LEFT JOIN saved_accounts a ON a.workspace_id = $1 AND a.id = b.saved_account_id
  ORDER BY n.due_at NULLS LAST, b.ordinal DESC, n.position LIMIT 50
 """
-LOW_MARK = "SELECT low_below FROM wallets WHERE workspace_id = $1"
 COUNTS = """
 SELECT status, n FROM counters WHERE workspace_id = $1 AND kind = 'bundle' AND n > 0
 """
@@ -68,11 +67,6 @@ async def drafts_of(
     query = ListBundlesQuery(status="pending_setup", per_page=_DRAFTS)
     bundles, _ = await list_bundles(conn, workspace_id, query)
     return [(one, assess(await gather(conn, workspace_id, one.id, now))) for one in bundles]
-
-
-async def low_mark_of(conn: Connection, workspace_id: UUID) -> int:
-    """Give the credits below which the workspace wants to be told; 0 if it does not."""
-    return int(await conn.fetchval(LOW_MARK, workspace_id) or 0)
 
 
 async def counts_of(conn: Connection, workspace_id: UUID) -> dict[str, int]:

@@ -161,7 +161,7 @@ async def _sent(lines: Iterable[bytes]) -> AsyncIterator[bytes]:
 async def download_template(visit: Visit) -> Answer:
     """Give a file with the columns and two rows to be overwritten."""
     del visit
-    return Stream(_sent([_template()]), _CSV, "slots-template.csv")
+    return Stream.of(_template(), _CSV, "slots-template.csv")
 
 
 def _template() -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Final, TypedDict
 from uuid import UUID
 
@@ -57,7 +57,7 @@ from tokportal_server.videos.operations.publish_slot import LIVE_BUNDLE, publish
 from tokportal_server.videos.operations.request_slot_corrections import request_slot_corrections
 from tokportal_server.videos.operations.reset_slot import reset_slot
 from tokportal_server.videos.operations.unschedule_slot import unschedule_slot
-from tokportal_server.videos.proofs.reading import find_proof
+from tokportal_server.videos.proofs.reading import find_proof, has_proof
 from tokportal_server.videos.queries import get_slot
 from tokportal_server.videos.requests import (
     FixVideoDownloadRequest,
@@ -113,7 +113,7 @@ async def show_slot(
         "previews": [(one, _path(visit, one.url)) for one in slot.media],
         "evidence": media_paths(visit, [slot.evidence_url])[:1],
         "details": brief_of(slot),
-        "proven": await find_proof(visit.conn, visit.workspace.id, slot.id) is not None,
+        "proven": await has_proof(visit.conn, visit.workspace.id, slot.id),
         "slot_fields": VideoCorrectionFields.__struct_fields__,
         "configurable": slot.status in CONFIGURABLE,
         "editable": slot.status in EDITABLE,
@@ -141,11 +141,7 @@ async def download_proof(visit: Visit) -> Answer:
     proof = await find_proof(visit.conn, visit.workspace.id, slot.id)
     if proof is None:
         raise nothing_here()
-    return Stream(_whole(proof), "application/json", f"proof-{slot.bundle_id}-{slot.position}.json")
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+    return Stream.of(proof, "application/json", f"proof-{slot.bundle_id}-{slot.position}.json")
 
 
 def _path(visit: Visit, address: str) -> str | None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from tokportal_server.credits import ledger
 from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import SYSTEM, Actor
 from tokportal_server.lib.clock import wire_time
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.workspaces.audit import write_audit
 
 WARN = "SELECT * FROM ledger_warn($1, $2, $3) ORDER BY expires_at, ordinal"
+LOW_MARK = "SELECT low_below FROM wallets WHERE workspace_id = $1"
 SET_LOW_MARK = """
 INSERT INTO wallets AS w (workspace_id, low_below) VALUES ($1, $2)
 ON CONFLICT (workspace_id) DO UPDATE SET low_below = excluded.low_below
@@ -43,6 +46,11 @@ async def settle_lots(tx: UnitOfWork) -> bool:
             },
         )
     return bool(expired or ending)
+
+
+async def low_mark_of(conn: Connection, workspace_id: UUID) -> int:
+    """Give the credits below which a workspace wants to be told; 0 if it does not."""
+    return int(await conn.fetchval(LOW_MARK, workspace_id) or 0)
 
 
 async def set_low_mark(*, tx: UnitOfWork, credits_below: int, actor: Actor = SYSTEM) -> None:

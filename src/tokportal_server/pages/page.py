@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from tokportal_server.http.multipart import Upload
@@ -72,6 +72,15 @@ class Stream:
     media_type: str
     filename: str
 
+    @classmethod
+    def of(cls, content: bytes, media_type: str, filename: str) -> Self:
+        """Offer a file that is there already."""
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield content
+
+        return cls(whole(), media_type, filename)
+
 
 @dataclass(frozen=True, slots=True)
 class Framed:
@@ -97,9 +106,8 @@ class Visit:
 
     ``secret`` is the value of the browser's cookie, from which its forms have their token; ``at``
     is the path that was asked for, ``live`` where its page listens, ``address`` where the visitor's
-    machine is. A page that takes a
-    file has the file instead of a connection, which it opens when it has done the slow work
-    (:meth:`connected`).
+    machine is. A page that takes a file has the file instead of a connection, which it opens when
+    it has done the slow work (:meth:`connected`).
     """
 
     ports: Ports

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from tokportal_server.lib.clock import wire_day
+from tokportal_server.lib.csv_rows import BYTE_ORDER_MARK
 from tokportal_server.lib.db import Connection
 from tokportal_server.orders.errors import bundle_not_found
 from tokportal_server.orders.locks import Row
@@ -22,8 +23,6 @@ SELECT position, video_type, name, external_ref, target_start, content FROM slot
  WHERE workspace_id = $1 AND bundle_id = $2 AND video_type IS NOT NULL
  ORDER BY position
 """
-# Spreadsheets know by it that the text is UTF-8.
-_BOM = "\ufeff"
 
 
 async def export_csv(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> Iterator[bytes]:
@@ -41,7 +40,7 @@ async def export_csv(conn: Connection, workspace_id: UUID, bundle_id: UUID) -> I
 
 
 def _lines(slots: list[Row]) -> Iterator[bytes]:
-    yield (_BOM + _line(COLUMNS)).encode()
+    yield BYTE_ORDER_MARK + _line(COLUMNS).encode()
     for slot in slots:
         content = msgspec.structs.asdict(msgspec.convert(slot["content"], SlotContent))
         values = {

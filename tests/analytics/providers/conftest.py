@@ -22,14 +22,6 @@ Connect = Callable[..., Awaitable[UUID]]
 
 
 @pytest.fixture
-async def tiktok() -> AsyncIterator[FakeTikTok]:
-    """TikTok, for one app."""
-    fake = FakeTikTok()
-    async with running(fake):
-        yield fake
-
-
-@pytest.fixture
 async def instagram() -> AsyncIterator[FakeInstagram]:
     """Instagram, for one app."""
     fake = FakeInstagram()

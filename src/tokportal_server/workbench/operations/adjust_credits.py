@@ -7,9 +7,8 @@ from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.unit_of_work import UnitOfWork
 from tokportal_server.workbench.claim_guard import check_reason
+from tokportal_server.workbench.operations.grant_credits import MOST_CREDITS
 from tokportal_server.workspaces.audit import write_audit
-
-MOST = 10_000_000
 
 
 async def adjust_credits(*, tx: UnitOfWork, actor: Actor, amount: int, reason: str) -> int:
@@ -22,8 +21,9 @@ async def adjust_credits(*, tx: UnitOfWork, actor: Actor, amount: int, reason: s
         InsufficientCreditsError: the workspace has less than is to be taken away.
     """
     check_reason(reason)
-    if amount == 0 or abs(amount) > MOST:
-        refuse([Problem("amount", f"must be 1 to {MOST} credits, or as many below zero", amount)])
+    if amount == 0 or abs(amount) > MOST_CREDITS:
+        bounds = f"must be 1 to {MOST_CREDITS} credits, or as many below zero"
+        refuse([Problem("amount", bounds, amount)])
     balance = await ledger.adjust(
         tx,
         amount=amount,
