@@ -184,5 +184,15 @@ async def test_finds_what_a_superuser_broke(
     assert str(world.acme) in found[check] or order in found[check]
 
 
+@pytest.mark.usefixtures("order")
+async def test_a_story_whose_beginning_had_its_time_is_sound(conn: Connection) -> None:
+    async with conn.transaction():
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute("DELETE FROM journal WHERE from_status IS NULL")
+    assert "journal of bundles" in await _contradicted(conn)
+    await conn.execute("UPDATE workspaces SET created_at = now() - interval '6 years'")
+    assert await _contradicted(conn) == {}
+
+
 def test_there_is_a_test_for_every_check() -> None:
     assert set(DAMAGE) == {check.name for check in CHECKS}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from tokportal_server.lib.db import Database
+from tokportal_server.lib.partitions import drop_months
 from tokportal_server.lib.settings import Settings
 
 PURGE_COMMENTS = """
@@ -14,7 +15,6 @@ DELETE FROM post_comments WHERE (workspace_id, id) IN (
     SELECT workspace_id, id FROM post_comments WHERE recorded_at < now() - $1::interval LIMIT 1000
 )
 """
-DROP_MONTHS = "SELECT drop_old_partitions($1, $2)"
 _SNAPSHOTS: Final = ("post_snapshots", "account_snapshots")
 _EVERY_SECONDS: Final = 60.0
 
@@ -39,7 +39,7 @@ class AnalyticsRetention:
             tag = await conn.execute(PURGE_COMMENTS, self._comments)
             gone = int(tag.removeprefix("DELETE "))
             for parent in _SNAPSHOTS:
-                gone += await conn.fetchval(DROP_MONTHS, parent, self._snapshots)
+                gone += await drop_months(conn, parent, self._snapshots)
         # As long as there is more, the next turn follows soon.
         self._next = now if gone else now + _EVERY_SECONDS
         return gone

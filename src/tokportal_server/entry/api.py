@@ -18,7 +18,8 @@ from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
 from tokportal_server.http.request_log import request_log
 from tokportal_server.http.system import system_routes
-from tokportal_server.lib.process import noticing
+from tokportal_server.lib import tracing
+from tokportal_server.lib.process import noticing, spare_the_collector
 from tokportal_server.lib.settings import Settings
 from tokportal_server.mcp.endpoint import McpEndpoint
 from tokportal_server.reference.routes import reference_routes
@@ -34,7 +35,10 @@ class Api:
     """The application that the HTTP server runs: nothing is open before its lifespan starts."""
 
     def __init__(self, settings: Settings, *, signals: Sequence[signal.Signals] = ()) -> None:
-        """``signals`` announce the end of the process to streams, which would hold it up."""
+        """``signals`` announce the end of the process to streams, which would hold it up.
+
+        Who gives them says that the process is the application's own.
+        """
         self._settings = settings
         self._signals = signals
         self._stack = AsyncExitStack()
@@ -42,7 +46,9 @@ class Api:
 
     async def open(self) -> None:
         """Connect, and build the routes."""
+        self._stack.enter_context(tracing.traced("api"))
         ports = await self._stack.enter_async_context(open_ports(self._settings))
+        await self._stack.enter_async_context(vital_signs("api", ports.database))
         if self._signals:
             self._stack.enter_context(noticing(self._signals, ports.stopping.set))
         self._stack.callback(ports.stopping.set)
@@ -57,6 +63,7 @@ class Api:
             form_limits=limits,
             more_routes=[
                 *system_routes(ports),
+                metrics_route(ports),
                 *media_routes(ports),
                 *receiving_routes(ports),
                 *inbound_mail_routes(ports),
@@ -88,6 +95,8 @@ class Api:
             log.exception("startup_failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        if self._signals:
+            spare_the_collector()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.close()

@@ -11,20 +11,19 @@ from tokportal_server.analytics.operations.connect_account import forget_expired
 from tokportal_server.analytics.reports.kept import purge_reports
 from tokportal_server.http.request_log import purge_requests
 from tokportal_server.lib.db import Database
+from tokportal_server.lib.partitions import drop_months, make_months
+from tokportal_server.orders.states import JOURNAL_KEPT
 from tokportal_server.pages.retention import purge_people
+from tokportal_server.workspaces.audit import AUDIT_KEPT
 from tokportal_server.workspaces.operations.invitations import purge_invitations
 
-# Read from the catalogue, so that no table can be left off a list.
-MAKE_PARTITIONS = """
-SELECT sum(ensure_month_partitions(c.relname::text, 3))
-  FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
- WHERE pg_table_is_visible(c.oid)
-"""
 PURGE_ANSWERS = """
 DELETE FROM idempotency_keys WHERE (workspace_id, key) IN (
     SELECT workspace_id, key FROM idempotency_keys WHERE expires_at < now() LIMIT 1000
 )
 """
+# Both are asked for years later: what happened to an order, and who did it.
+_DROPPED = (("journal", JOURNAL_KEPT), ("audit", AUDIT_KEPT))
 _EVERY_SECONDS = 60.0
 # No upload or download takes this long; a file this old was left by a process that was killed.
 _ABANDONED_SECONDS = 24 * 3600.0
@@ -46,12 +45,14 @@ class Housekeeping:
         if now < self._next:
             return 0
         async with self._database.connection() as conn:
-            await conn.fetchval(MAKE_PARTITIONS)
+            await make_months(conn)
             result = await conn.execute(PURGE_ANSWERS)
             purged = int(result.removeprefix("DELETE ")) + await purge_codes(conn)
             purged += await purge_people(conn) + await purge_requests(conn)
             purged += await purge_invitations(conn) + await purge_reports(conn)
             purged += await forget_expired_sign_ins(conn)
+            for table, keep in _DROPPED:
+                purged += await drop_months(conn, table, keep)
         purged += await asyncio.to_thread(sweep, self._incoming)
         # A full batch means that there is more.
         self._next = now if purged else now + _EVERY_SECONDS

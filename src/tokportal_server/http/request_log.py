@@ -23,6 +23,7 @@ from tokportal_server.http.admission import Caller
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import UNAVAILABLE, Connection, Database, ServiceUnavailableError
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.partitions import drop_months
 from tokportal_server.lib.redaction import redact_text
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,6 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[],
                      $12::boolean[], $13::boolean[], $14::text[], $15::text[], $16::text[],
                      $17::text[], $18::timestamptz[])
 """
-DROP_MONTHS = "SELECT drop_old_partitions('api_requests', $1)"
 _EVERY_SECONDS: Final = 1.0
 _MOST_WAITING: Final = 20_000
 _BATCH: Final = 1000
@@ -161,8 +161,7 @@ async def request_log(database: Database) -> AsyncIterator[RequestLog]:
 
 async def purge_requests(conn: Connection) -> int:
     """Drop the months that have had their time; give how many there were."""
-    dropped: int = await conn.fetchval(DROP_MONTHS, REQUESTS_KEPT)
-    return dropped
+    return await drop_months(conn, "api_requests", REQUESTS_KEPT)
 
 
 def _header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

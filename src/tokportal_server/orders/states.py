@@ -6,7 +6,8 @@ journal only. The docs' pictures and the tests of every pair are generated from 
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 
 from tokportal_server.lib.machine import Machine, Transition
 
@@ -38,6 +39,8 @@ SlotStatus = Literal[
     "finalized",
     "cancelled",
 ]
+# How long the story of an order is kept, by the real clock.
+JOURNAL_KEPT: Final = timedelta(days=5 * 365)
 OPEN_STATUSES = ("published", "published_priority")
 
 _CANCELS = "customer before a claim, operator, or a ban"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.partitions import drop_months
 from tokportal_server.webhooks.schedule import EVENTS_KEPT, LOG_KEPT, PAYLOADS_KEPT
 
 NOTICES_KEPT: Final = timedelta(days=180)
@@ -42,7 +43,6 @@ DELETE FROM notices WHERE (workspace_id, person_id, kind, subject) IN (
      WHERE told_at < now() - $1::interval LIMIT 1000
 )
 """
-DROP_MONTHS = "SELECT drop_old_partitions($1, $2)"
 _DROPPED: Final = (
     ("webhook_payloads", PAYLOADS_KEPT),
     ("webhook_deliveries", LOG_KEPT),
@@ -84,7 +84,7 @@ async def _purge(conn: Connection) -> int:
     gone = _deleted(await conn.execute(PURGE_PAYLOADS, PAYLOADS_KEPT))
     gone += _deleted(await conn.execute(PURGE_NOTICES, NOTICES_KEPT))
     for parent, keep in _DROPPED:
-        gone += await conn.fetchval(DROP_MONTHS, parent, keep)
+        gone += await drop_months(conn, parent, keep)
     return gone
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.machine import Machine
+from tokportal_server.orders.states import JOURNAL_KEPT
 from tokportal_server.workbench.machines import MACHINES
 
 
@@ -219,6 +220,8 @@ SELECT e.workspace_id, e.id AS entry_id, e.kind, 'is not finished' AS wrong
   LEFT JOIN edit_requests r ON e.kind = 'profile_edit' AND r.workspace_id = e.workspace_id
                            AND r.id = e.job_id AND r.status = 'completed'
  WHERE e.type = 'job' AND COALESCE(p.id, s.id, t.id, r.id) IS NULL
+   AND NOT EXISTS (SELECT FROM erasures x
+                    WHERE x.kind = 'workspace' AND x.subject_id = e.workspace_id)
 UNION ALL
 SELECT e.workspace_id, e.id, e.kind, 'takes back what was not earned'
   FROM earnings e
@@ -229,21 +232,27 @@ SELECT e.workspace_id, e.id, e.kind, 'takes back what was not earned'
 
 
 def _journal(machine: Machine) -> Check:
-    """Compare a machine's rows with the last entry of the journal, and the entries' chain."""
+    """Compare a machine's rows with the last entry of the journal, and the entries' chain.
+
+    A workspace that is older than what is kept of the journal may have lost the beginning.
+    """
+    young = f"w.created_at > now() - interval '{JOURNAL_KEPT.days} days'"
     query = f"""
 SELECT o.workspace_id, o.id AS object_id, o.status, j.to_status AS journal FROM {machine.table} o
+  JOIN workspaces w ON w.id = o.workspace_id
   LEFT JOIN LATERAL (
       SELECT to_status FROM journal
        WHERE workspace_id = o.workspace_id AND object_id = o.id AND kind = '{machine.kind}'
        ORDER BY ordinal DESC LIMIT 1
   ) j ON true
- WHERE o.status IS DISTINCT FROM j.to_status
+ WHERE o.status IS DISTINCT FROM j.to_status AND (j.to_status IS NOT NULL OR {young})
 UNION ALL
-SELECT workspace_id, object_id, from_status, before FROM (
+SELECT c.workspace_id, object_id, from_status, before FROM (
     SELECT workspace_id, object_id, from_status,
            lag(to_status) OVER (PARTITION BY workspace_id, object_id ORDER BY ordinal) AS before
       FROM journal WHERE kind = '{machine.kind}'
-) c WHERE from_status IS DISTINCT FROM before
+) c JOIN workspaces w ON w.id = c.workspace_id
+ WHERE from_status IS DISTINCT FROM before AND (before IS NOT NULL OR {young})
 """
     return Check(
         f"journal of {machine.table}",

@@ -1,11 +1,12 @@
 """The audit log: who did what to whom and why, written in the transaction that does it.
 
-Rows are never changed (a trigger refuses); retention drops whole months.
+Rows are never changed (a trigger refuses); months are dropped after two years.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ INSERT INTO audit (workspace_id, action, subject_kind, subject_id, actor_kind, a
                    reason, details)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
+AUDIT_KEPT: Final = timedelta(days=2 * 365)
 # What concerns the whole installation belongs to no workspace.
 INSTALLATION: Final = UUID(int=0)
 
