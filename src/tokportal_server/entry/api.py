@@ -18,7 +18,6 @@ from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
 from tokportal_server.http.request_log import request_log
 from tokportal_server.http.system import system_routes
-from tokportal_server.lib import tracing
 from tokportal_server.lib.process import noticing, spare_the_collector
 from tokportal_server.lib.settings import Settings
 from tokportal_server.mcp.endpoint import McpEndpoint
@@ -46,9 +45,7 @@ class Api:
 
     async def open(self) -> None:
         """Connect, and build the routes."""
-        self._stack.enter_context(tracing.traced("api"))
         ports = await self._stack.enter_async_context(open_ports(self._settings))
-        await self._stack.enter_async_context(vital_signs("api", ports.database))
         if self._signals:
             self._stack.enter_context(noticing(self._signals, ports.stopping.set))
         self._stack.callback(ports.stopping.set)
@@ -63,7 +60,6 @@ class Api:
             form_limits=limits,
             more_routes=[
                 *system_routes(ports),
-                metrics_route(ports),
                 *media_routes(ports),
                 *receiving_routes(ports),
                 *inbound_mail_routes(ports),
