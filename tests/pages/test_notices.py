@@ -6,10 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.accounts.revealing import PROFILE_CHANGE, owned
 from tests.cast import World
 from tests.client import Client
 from tests.orders.walk import claimed, published, published_with_videos, set_up
 from tests.pages.guest import Guest
+from tests.workbench.test_account_work import at_work
 from tokportal_server.entry.worker import LISTENERS, job_runner
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
@@ -18,10 +20,12 @@ from tokportal_server.orders.rules import OrderRules
 from tokportal_server.pages.notice_links import link_of
 from tokportal_server.webhooks.dispatch import Dispatcher
 from tokportal_server.webhooks.notices import ClaimsNearTheirEnd
+from tokportal_server.workbench.operations.reject_edit_request import reject_edit_request
 from tokportal_server.workspaces.notices import tell_customers, tell_owners
 
 JOIN = "INSERT INTO workspace_members (workspace_id, person_id, role) VALUES ($1, $2, $3)"
 DUE_SOON = "UPDATE claims SET due_at = now() + interval '11 hours'"
+EDITS = "SELECT * FROM notices WHERE person_id = $1 AND topic = 'edits'"
 NASTY = "<img src=x onerror=alert(1)>{{7*7}}"
 
 
@@ -148,6 +152,28 @@ async def test_an_order_tells_its_customer_and_its_manager(
     notice = await conn.fetchrow("SELECT * FROM notices WHERE person_id = $1", world.mona)
     assert notice is not None
     assert link_of(notice) == f"/desk/{world.acme}/{bundle}"
+
+
+async def test_a_change_of_a_profile_is_told_to_its_manager_and_its_end_to_the_customer(
+    alice: Client, conn: Connection, world: World, ports: Ports
+) -> None:
+    account_id = await owned(alice, conn, world, ports)
+    made = await alice.post(f"/accounts/{account_id}/edit-request", PROFILE_CHANGE)
+    wanted = await conn.fetchrow(EDITS, world.mona)
+    await at_work(
+        conn,
+        world,
+        lambda tx, who: reject_edit_request(
+            tx=tx, actor=who, request_id=UUID(made.data["id"]), reason="The name is taken."
+        ),
+    )
+    await run_worker(ports)
+    ended = await conn.fetchrow(EDITS, world.alice)
+    assert wanted is not None
+    assert (wanted["kind"], link_of(wanted)) == ("edit_request", "/desk/edits")
+    assert ended is not None
+    assert ended["kind"] == "edit_request.rejected"
+    assert link_of(ended) == f"/console/{world.acme}/accounts/{account_id}"
 
 
 async def test_a_manager_is_told_once_that_a_claim_ends_soon(

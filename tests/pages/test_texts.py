@@ -7,7 +7,7 @@ from tokportal_server.accounts.wire import Credentials
 from tokportal_server.bundles.wire import CorrectionFields
 from tokportal_server.pages.navigation import ADMIN, CONSOLE, DESK
 from tokportal_server.pages.rendering import FOLDERS
-from tokportal_server.pages.texts import TABLES, TEXTS
+from tokportal_server.pages.texts import TABLES, TEXTS, text
 from tokportal_server.videos.requests import VideoCorrectionFields
 from tokportal_server.videos.wire import SlotContent
 from tokportal_server.workbench.machines import MACHINES
@@ -75,6 +75,9 @@ _BY_WORD = (
     "level",
     "granularity",
     "course",
+    "dead_kind",
+    "erase",
+    "export_state",
 )
 
 
@@ -117,3 +120,7 @@ def test_every_status_and_every_field_that_people_see_has_a_name() -> None:
     fields |= {f"field.{name}" for name in set(SlotContent.__struct_fields__) - media}
     fields |= {f"field.{name}" for name in Credentials.__struct_fields__}
     assert (states | kinds | fields) - TEXTS.keys() == set()
+
+
+def test_a_word_goes_by_its_number() -> None:
+    assert [text("bundle.cost", n=n) for n in (0, 1, 2)] == ["0 credits", "1 credit", "2 credits"]

@@ -15,12 +15,14 @@ def link_of(notice: Mapping[str, Any] | asyncpg.Record) -> str:
     if "work" in about:
         if "bundle_id" in about:
             return f"/desk/{workspace_id}/{about['bundle_id']}{place}"
-        return "/desk/mine"
+        if "edit_request_id" in about:
+            return "/desk/edits"
+        return "/desk/comments" if "comment_task_id" in about else "/desk/mine"
     console = f"/console/{workspace_id}"
     match about:
         case {"endpoint_id": endpoint}:
             return f"{console}/webhooks/{endpoint}"
-        case {"saved_account_id": account} if notice["topic"] == "ban":
+        case {"saved_account_id": account} if notice["topic"] in ("ban", "edits"):
             return f"{console}/accounts/{account}"
         case {"bundle_id": bundle}:
             return f"{console}/bundles/{bundle}{place}"

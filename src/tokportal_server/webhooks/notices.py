@@ -46,6 +46,14 @@ _TOLD: Final[Mapping[str, _Told]] = {
         "The comment below {target_video_url} must be mended.", ("manager",)
     ),
     "account.banned": _Told("{platform} banned the account {username}: {reason}.", ("owners",)),
+    "edit_request.completed": _Told(
+        "The profile that you asked to have changed on {platform} is changed.", ("customers",)
+    ),
+    "edit_request.rejected": _Told(
+        "The change of a profile that you asked for on {platform} was rejected; its price is given"
+        " back.",
+        ("customers",),
+    ),
     "credits.low": _Told(
         "{credits} credits are left, fewer than the {threshold} that you set.", ("owners",)
     ),

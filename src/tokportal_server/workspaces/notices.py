@@ -24,6 +24,7 @@ Topic = Literal[
     "endpoint",
     "credits",
     "ban",
+    "edits",
     "invitation",
 ]
 TOPIC_OF: Final[Mapping[str, Topic]] = {
@@ -41,11 +42,18 @@ TOPIC_OF: Final[Mapping[str, Topic]] = {
     "credits.low": "credits",
     "credits.expiring": "credits",
     "account.banned": "ban",
+    "edit_request": "edits",
+    "edit_request.completed": "edits",
+    "edit_request.rejected": "edits",
     "invitation": "invitation",
 }
 # The job that mails one notice; pages/mails.py does it.
 NOTICE_MAIL_JOB: Final = "notice_mail"
 
+# Simulated managers read nothing.
+REAL_MANAGER = """
+SELECT person_id FROM managers WHERE person_id = $1 AND rehearsal_workspace_id IS NULL
+"""
 MEMBERS = "SELECT person_id FROM workspace_members WHERE workspace_id = $1 AND role = ANY ($2)"
 # A person who wants a topic neither on the page nor by mail has no row.
 TELL = """
@@ -82,8 +90,9 @@ async def tell(
 
     ``subject`` names the fact: a second notice of the same kind and subject is not written, so a
     listener may be run again. ``about`` is what it leads to (``bundle_id``, ``position``,
-    ``endpoint_id``, ``saved_account_id``; ``work`` for whoever works on it). ``at`` is the
-    workspace's clock. Without ``mail`` it is for the page alone.
+    ``endpoint_id``, ``saved_account_id``, ``comment_task_id``, ``edit_request_id``; ``work`` for
+    whoever works on it). ``at`` is the workspace's clock. Without ``mail`` it is for the page
+    alone.
     """
     async with conn.transaction():
         mailed = await conn.fetch(
@@ -121,6 +130,14 @@ async def tell_owners(conn: Connection, workspace_id: UUID, **notice: Any) -> No
 async def tell_customers(conn: Connection, workspace_id: UUID, **notice: Any) -> None:
     """Leave a notice for whoever orders: owners and members; the rest is as in :func:`tell`."""
     people = await _members(conn, workspace_id, "owner", "member")
+    await tell(conn, workspace_id, people, **notice)
+
+
+async def tell_manager(
+    conn: Connection, workspace_id: UUID, manager_id: UUID, **notice: Any
+) -> None:
+    """Leave a notice for a manager who is not simulated; the rest is as in :func:`tell`."""
+    people = [row["person_id"] for row in await conn.fetch(REAL_MANAGER, manager_id)]
     await tell(conn, workspace_id, people, **notice)
 
 

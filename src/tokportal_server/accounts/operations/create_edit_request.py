@@ -21,6 +21,7 @@ from tokportal_server.orders.door import begin
 from tokportal_server.orders.locks import Row
 from tokportal_server.uploads.media import link_media
 from tokportal_server.uploads.source import MediaSource
+from tokportal_server.workspaces.notices import tell_manager
 
 INSERT = """
 INSERT INTO edit_requests (workspace_id, id, saved_account_id, status, requested_username,
@@ -75,6 +76,16 @@ async def create_edit_request(
         price,
         entry_id,
         tx.now,
+    )
+    await tell_manager(
+        tx.conn,
+        tx.workspace_id,
+        account["manager_id"],
+        kind="edit_request",
+        subject=str(request_id),
+        text=f"A customer asks for another profile of the account {account['username']}.",
+        at=tx.now,
+        about={"edit_request_id": str(request_id), "work": True},
     )
     return request_id, moved
 

@@ -89,7 +89,10 @@ CREATE INDEX bundles_ref ON bundles (workspace_id, lower(external_ref) text_patt
 -- Whose a bundle is (updateBundle says so).
 CREATE INDEX bundles_id ON bundles (id);
 CREATE INDEX bundles_account ON bundles (workspace_id, saved_account_id, ordinal DESC);
-CREATE INDEX bundles_open ON bundles (status, published_at)
+-- What managers may take, in the order of their queue; and how long it has waited where.
+CREATE INDEX bundles_queue ON bundles ((status = 'published_priority') DESC, published_at, id)
+    WHERE status IN ('published', 'published_priority');
+CREATE INDEX bundles_open ON bundles (published_at, country, platform) INCLUDE (workspace_id)
     WHERE status IN ('published', 'published_priority');
 CREATE INDEX bundles_priority_due ON bundles (priority_at) WHERE priority_at IS NOT NULL;
 

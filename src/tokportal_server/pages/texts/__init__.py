@@ -1,7 +1,8 @@
 """Every text of the pages, by key: a translation is another such table.
 
-``{name}`` marks what is filled in. Messages of refusals are the operations' own. One module holds
-the texts of one kind of page; a key is in one of them only, which a test holds.
+``{name}`` marks what is filled in, and ``{name:video|videos}`` a word that goes by a number: the
+first for one, the second for any other. Messages of refusals are the operations' own. One module
+holds the texts of one kind of page; a key is in one of them only, which a test holds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tokportal_server.pages.texts import (
     operator_names,
     operators,
     people,
+    privacy,
     staff,
     workspace,
 )
@@ -35,6 +37,7 @@ TABLES: Final = (
     operators.TEXTS,
     operator_names.TEXTS,
     staff.TEXTS,
+    privacy.TEXTS,
 )
 TEXTS: Final[Mapping[str, str]] = {key: told for table in TABLES for key, told in table.items()}
 
@@ -45,7 +48,19 @@ def text(key: str, **values: object) -> str:
     Raises:
         KeyError: there is no such text, or a value that it needs is missing.
     """
-    return TEXTS[key].format(**values)
+    return TEXTS[key].format(
+        **{name: _Counted(value) if type(value) is int else value for name, value in values.items()}
+    )
+
+
+class _Counted(int):
+    """A number by which a text chooses a word."""
+
+    def __format__(self, spec: str) -> str:
+        one, either, more = spec.partition("|")
+        if not either:
+            return super().__format__(spec)
+        return one if self == 1 else more
 
 
 def text_or(key: str, otherwise: str) -> str:

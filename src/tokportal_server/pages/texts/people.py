@@ -69,6 +69,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "topic.endpoint": "Webhook endpoints that fail",
     "topic.credits": "Credits low or expiring",
     "topic.ban": "An account was banned",
+    "topic.edits": "Changes to a profile",
     "topic.invitation": "Invitations",
     "mail.on_its_way": "It is on its way to {to} by mail too.",
     "mail.invitation.subject": "You are invited",

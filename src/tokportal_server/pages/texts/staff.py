@@ -43,7 +43,8 @@ _PEOPLE: Final[Mapping[str, str]] = {
     "admin.capacity_hint": "Empty: any number.",
     "admin.deactivate": "Take out of work",
     "admin.deactivate_hint": (
-        "They claim nothing any more, and what they hold ({n} orders) is offered to others."
+        "They claim nothing any more, and what they hold ({n} {n:order|orders}) is offered to"
+        " others."
     ),
     "admin.activate": "Let work again",
     "admin.activate_hint": "What was offered to others stays with them.",
