@@ -66,7 +66,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "time.passed": "{length} overdue",
     "time.just_now": "just now",
     "time.ago": "{length} ago",
-    "time.days": "{n} days",
+    "time.days": "{n} {n:day|days}",
     "time.hours": "{n} h",
     "time.minutes": "{n} min",
     "done.claimed": "The order is yours. The brief is below.",
