@@ -28,7 +28,7 @@ LEASE = timedelta(seconds=30)
 # One round trip: beside a hundred attempts in flight, waiting for answers is what takes long.
 CLAIM = """
 SELECT workspace_id, id, recorded_at, endpoint_id, event_id, event_type, attempt, url, body,
-       lease_token, manual, fault, secret_sealed
+       lease_token, manual, fault, traceparent, secret_sealed
   FROM claim_webhook_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 _SUCCESS_COLUMNS = 8

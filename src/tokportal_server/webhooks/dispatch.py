@@ -17,7 +17,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import asyncpg
+from prometheus_client import Histogram
 
+from tokportal_server.lib import tracing
+from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.jobs import enqueue_all
 from tokportal_server.lib.ports import Ports
@@ -26,7 +29,7 @@ from tokportal_server.webhooks.envelope import encode_envelope, event_from
 from tokportal_server.webhooks.faults import OUT_OF_ORDER_BY, take_faults
 
 TAKE_EVENTS = """
-SELECT workspace_id, sequence, recorded_at, id, type, data, created_at
+SELECT workspace_id, sequence, recorded_at, id, type, data, created_at, traceparent
   FROM events WHERE dispatched_at IS NULL
  ORDER BY recorded_at, sequence LIMIT $1 FOR UPDATE SKIP LOCKED
 """
@@ -45,8 +48,8 @@ SELECT n.ordinality - 1 AS event, e.workspace_id, e.id, e.url, e.enabled,
    FOR KEY SHARE OF e
 """
 INSERT_PAYLOADS = """
-INSERT INTO webhook_payloads (workspace_id, event_id, body)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
+INSERT INTO webhook_payloads (workspace_id, event_id, body, traceparent)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[])
 """
 INSERT_DELIVERIES = """
 INSERT INTO webhook_deliveries (workspace_id, endpoint_id, url, event_id, event_type, status,
@@ -67,6 +70,12 @@ UPDATE events e SET dispatched_at = now()
  WHERE e.workspace_id = d.workspace_id AND e.sequence = d.sequence
    AND e.recorded_at = d.recorded_at
 """
+# It counts what was dispatched as well.
+WAITED = Histogram(
+    "tokportal_event_wait_seconds",
+    "Time from an event's transaction to its dispatch.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0),
+)
 _BATCH = 200
 # The names of the jobs that listen to a type of event.
 Listeners = Mapping[str, Sequence[str]]
@@ -87,24 +96,48 @@ class Dispatcher:
         async with self._database.connection() as conn, conn.transaction():
             events = await conn.fetch(TAKE_EVENTS, _BATCH)
             if events:
-                await _fan_out(conn, events)
-                await _tell_listeners(conn, events, self._listeners)
+                carried = [_taken(event) for event in events]
+                await _fan_out(conn, events, carried)
+                await _tell_listeners(conn, events, self._listeners, carried)
                 await conn.execute(
                     MARK_DISPATCHED, *_columns(events, "workspace_id", "sequence", "recorded_at")
                 )
+        now = real_now()
+        for event in events:
+            WAITED.observe(max(0.0, (now - event["recorded_at"]).total_seconds()))
         return len(events)
 
 
-async def _fan_out(conn: Connection, events: Sequence[asyncpg.Record]) -> None:
+def _taken(event: asyncpg.Record) -> str | None:
+    """Record how long an event has waited; give what its deliveries and listeners continue."""
+    if not tracing.is_on():
+        carried: str | None = event["traceparent"]
+        return carried
+    return tracing.mark(
+        f"dispatch {event['type']}",
+        parent=event["traceparent"],
+        began=int(event["recorded_at"].timestamp() * 1e9),
+        attributes={
+            "tokportal.event_id": event["id"],
+            "tokportal.workspace_id": str(event["workspace_id"]),
+        },
+    )
+
+
+async def _fan_out(
+    conn: Connection, events: Sequence[asyncpg.Record], carried: Sequence[str | None]
+) -> None:
     workspaces, types, sequences = _columns(events, "workspace_id", "type", "sequence")
     found = await conn.fetch(SUBSCRIPTIONS, workspaces, types, TEST_EVENT, sequences)
     if not found:
         return
-    told = [events[index] for index in dict.fromkeys(row["event"] for row in found)]
+    indexes = list(dict.fromkeys(row["event"] for row in found))
+    told = [events[index] for index in indexes]
     await conn.execute(
         INSERT_PAYLOADS,
         *_columns(told, "workspace_id", "id"),
         [encode_envelope(event_from(event)) for event in told],
+        [carried[index] for index in indexes],
     )
     of = [events[row["event"]] for row in found]
     await conn.execute(
@@ -118,14 +151,18 @@ async def _fan_out(conn: Connection, events: Sequence[asyncpg.Record]) -> None:
 
 
 async def _tell_listeners(
-    conn: Connection, events: Sequence[asyncpg.Record], listeners: Listeners
+    conn: Connection,
+    events: Sequence[asyncpg.Record],
+    listeners: Listeners,
+    carried: Sequence[str | None],
 ) -> None:
-    wanted: dict[str, list[dict[str, Any]]] = {}
-    for event in events:
+    wanted: dict[str, list[int]] = {}
+    for index, event in enumerate(events):
         for name in listeners.get(event["type"], ()):
-            wanted.setdefault(name, []).append(listened(event))
-    for name, payloads in wanted.items():
-        await enqueue_all(conn, name, payloads)
+            wanted.setdefault(name, []).append(index)
+    for name, indexes in wanted.items():
+        payloads = [listened(events[index]) for index in indexes]
+        await enqueue_all(conn, name, payloads, [carried[index] for index in indexes])
 
 
 def listened(event: asyncpg.Record) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
+from prometheus_client import Counter, Histogram
 
 from tokportal_server import __version__
+from tokportal_server.lib import tracing
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.outbound import Answer, ErrorClass, OutboundFailure, OutboundPort
 from tokportal_server.lib.signing import new_webhook_secret, sign_webhook
@@ -29,6 +31,14 @@ _SLOW_PIECES: Final = 10
 _SLOW_PAUSE_SECONDS: Final = 0.5
 
 
+ATTEMPTS = Counter(
+    "tokportal_webhook_attempts",
+    "Attempts to deliver an event: ok, or how they failed.",
+    ["outcome"],
+)
+SECONDS = Histogram("tokportal_webhook_attempt_seconds", "Time that an attempt took.")
+
+
 class Claimed(msgspec.Struct, frozen=True):
     """A delivery that this process may attempt until its lease ends."""
 
@@ -44,6 +54,7 @@ class Claimed(msgspec.Struct, frozen=True):
     lease_token: UUID
     manual: bool = False
     fault: Fault | None = None
+    traceparent: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +68,29 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def send(outbound: OutboundPort, claimed: Claimed, *, secret: str) -> Outcome:
-    """Post a delivery with a signature of this moment, in real time."""
+    """Post a delivery with a signature of this moment, in real time.
+
+    Of a traced event it is part of the trace, which the receiver is given as ``traceparent``.
+    """
+    facts: dict[str, tracing.Value] = {
+        "tokportal.event_id": claimed.event_id,
+        "tokportal.workspace_id": str(claimed.workspace_id),
+        "tokportal.endpoint_id": str(claimed.endpoint_id),
+        "tokportal.attempt": claimed.attempt,
+    }
+    name = f"deliver {claimed.event_type}"
+    with tracing.span(name, "client", parent=claimed.traceparent, attributes=facts) as span:
+        outcome = await _attempt(outbound, claimed, secret)
+        if outcome.response_status is not None:
+            span.note("http.response.status_code", outcome.response_status)
+        if outcome.error_class is not None:
+            span.fail(outcome.error_class)
+    ATTEMPTS.labels(outcome.error_class or "ok").inc()
+    SECONDS.observe(outcome.duration_ms / 1000)
+    return outcome
+
+
+async def _attempt(outbound: OutboundPort, claimed: Claimed, secret: str) -> Outcome:
     signed_at = int(real_now().timestamp())
     if claimed.fault == "wrong_signature":
         secret = new_webhook_secret()
@@ -68,6 +101,8 @@ async def send(outbound: OutboundPort, claimed: Claimed, *, secret: str) -> Outc
         TYPE_HEADER: claimed.event_type,
         SIGNATURE_HEADER: sign_webhook(secret, signed_at, claimed.body),
     }
+    if (here := tracing.carried()) is not None:
+        headers[tracing.HEADER] = here
     body: bytes | AsyncIterator[bytes] = claimed.body
     if claimed.fault == "slow":
         body = _in_pieces(claimed.body)

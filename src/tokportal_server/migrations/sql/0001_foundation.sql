@@ -1,6 +1,13 @@
 -- Workspaces, people, keys, admission, the journal, the outbox, idempotency.
 -- Tenancy is in the keys: every table of a workspace has workspace_id first in its primary key.
 
+-- Which texts made this schema: a revision's number alone would not tell a text that was changed
+-- after it had run here. Each revision writes its own line (migrations/statements.py).
+CREATE TABLE schema_texts (
+    revision text PRIMARY KEY,
+    sha256 text NOT NULL
+);
+
 -- Append-only tables are partitioned by the real month in which a row was written, so that retention
 -- is dropping a partition. A default partition catches what no month does: a write never fails. A
 -- month of which the default already holds rows stays there: PostgreSQL would refuse its partition,
@@ -295,6 +302,8 @@ CREATE TABLE events (
     created_at timestamptz NOT NULL,
     dispatched_at timestamptz,
     recorded_at timestamptz NOT NULL DEFAULT now(),
+    -- The span that emitted it, if that was traced.
+    traceparent text,
     PRIMARY KEY (workspace_id, sequence, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 CREATE INDEX events_waiting ON events (recorded_at) WHERE dispatched_at IS NULL;
@@ -318,7 +327,7 @@ CREATE TABLE clock_advances (
 -- the counters by their keys, last the sequence of the events. Each array may be empty.
 CREATE FUNCTION write_changes(
     p_workspace uuid, p_journal jsonb, p_kinds text[], p_statuses text[], p_deltas bigint[],
-    p_event_ids text[], p_types text[], p_data jsonb[], p_times timestamptz[]
+    p_event_ids text[], p_types text[], p_data jsonb[], p_times timestamptz[], p_traceparent text
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     due integer := cardinality(p_event_ids);
@@ -343,8 +352,8 @@ BEGIN
     INSERT INTO event_sequences AS s (workspace_id, last) VALUES (p_workspace, due)
     ON CONFLICT (workspace_id) DO UPDATE SET last = s.last + excluded.last
     RETURNING last INTO taken;
-    INSERT INTO events (workspace_id, sequence, id, type, data, created_at)
-    SELECT p_workspace, taken - due + e.n, e.id, e.type, e.data, e.created_at
+    INSERT INTO events (workspace_id, sequence, id, type, data, created_at, traceparent)
+    SELECT p_workspace, taken - due + e.n, e.id, e.type, e.data, e.created_at, p_traceparent
       FROM unnest(p_event_ids, p_types, p_data, p_times)
            WITH ORDINALITY AS e(id, type, data, created_at, n);
 END $$;

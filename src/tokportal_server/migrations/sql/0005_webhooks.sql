@@ -35,6 +35,8 @@ CREATE TABLE webhook_payloads (
     event_id text NOT NULL,
     body bytea NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(),
+    -- What the attempts to deliver it belong to, if the event was traced.
+    traceparent text,
     PRIMARY KEY (workspace_id, event_id, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 -- Rows come in the order of their time, so a few pages tell where those past theirs end.
@@ -243,7 +245,7 @@ CREATE FUNCTION claim_webhook_deliveries(
 ) RETURNS TABLE (
     workspace_id uuid, id uuid, recorded_at timestamptz, endpoint_id uuid, event_id text,
     event_type text, attempt integer, url text, lease_token uuid, manual boolean, fault text,
-    secret_sealed bytea, body bytea
+    secret_sealed bytea, body bytea, traceparent text
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -340,10 +342,11 @@ BEGIN
     )
     SELECT claimed.workspace_id, claimed.id, claimed.recorded_at, claimed.endpoint_id, claimed.event_id,
            claimed.event_type, claimed.attempt, claimed.url, claimed.lease_token, claimed.manual,
-           claimed.fault, claimed.secret_sealed,
-           (SELECT p.body FROM webhook_payloads p
-             WHERE p.workspace_id = claimed.workspace_id AND p.event_id = claimed.event_id) AS body
-      FROM claimed;
+           claimed.fault, claimed.secret_sealed, payload.body, payload.traceparent
+      FROM claimed LEFT JOIN LATERAL (
+          SELECT p.body, p.traceparent FROM webhook_payloads p
+           WHERE p.workspace_id = claimed.workspace_id AND p.event_id = claimed.event_id
+          OFFSET 0) AS payload ON true;
 END $$;
 
 -- Locks the endpoints of a batch of attempts, in the order of their keys, and then those attempts

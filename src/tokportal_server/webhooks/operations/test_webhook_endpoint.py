@@ -48,7 +48,7 @@ async def test_webhook_endpoint(
         if body is None:
             event = existing(await conn.fetchrow(EVENT_BY_ID, workspace_id, event_id))
             body = encode_envelope(event_from(event))
-            await conn.execute(INSERT_PAYLOADS, [workspace_id], [event_id], [body])
+            await conn.execute(INSERT_PAYLOADS, [workspace_id], [event_id], [body], [None])
         return await write_attempt(
             conn,
             workspace_id,
