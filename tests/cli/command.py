@@ -21,7 +21,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Command:
-    """The command line of an installation with a database of its own."""
+    """The command line of an installation; with an empty ``dsn`` on the embedded PostgreSQL."""
 
     dsn: str
     home: Path
@@ -53,4 +53,4 @@ class Command:
             "NO_COLOR": "1",
         }
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TOKPORTAL_")}
-        return kept | ours
+        return kept | {name: value for name, value in ours.items() if value}

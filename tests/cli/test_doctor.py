@@ -167,6 +167,7 @@ async def test_finds_nothing_wrong_with_an_empty_house(conn: Connection) -> None
     assert await _contradicted(conn) == {}
 
 
+@pytest.mark.hazard(32)
 @pytest.mark.parametrize(
     ("check", "statement"),
     [(check, statement) for check, statements in DAMAGE.items() for statement in statements],

@@ -71,6 +71,7 @@ def settings(settings: Settings) -> Settings:
     return with_keys(settings, OLD)
 
 
+@pytest.mark.hazard(35)
 async def test_everything_comes_under_the_new_key_while_calls_go_on(
     settings: Settings, conn: Connection, world: World, ports: Ports
 ) -> None:

@@ -26,18 +26,47 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import obstore
+import structlog
+from obstore.exceptions import GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
+from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.presign import sign_content_type
+
+log = structlog.get_logger(__name__)
 
 _PART_BYTES = 5 << 20
 # obstore's default of 12 parts in flight costs 60 MiB per upload.
 _PARTS_IN_FLIGHT = 2
 _READ_BYTES = 256 << 10
 _KEY_RANDOM_BYTES = 20
+_LONGEST_REASON = 500
+# What a full disk, a bucket that is away, and one that refuses us say.
+_CANNOT_STORE = (GenericError, PermissionDeniedError, UnauthenticatedError)
 _KEY_LENGTH = 512
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class StorageUnavailableError(ApiError):
+    """The store of files is full, away, or lets nobody in: nothing was stored."""
+
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+    remedy = (
+        "Nobody: send the same request again after `Retry-After`. If it lasts, tell the operator,"
+        " whose disk or bucket takes nothing."
+    )
+
+
+def cannot_store(error: Exception) -> StorageUnavailableError:
+    """Give the 503 for a file that could not be kept, and tell the operator why."""
+    log.error("storage_takes_nothing", error=str(error)[:_LONGEST_REASON])
+    return StorageUnavailableError(
+        "The file could not be stored: the server's store takes nothing at the moment. Nothing was"
+        " changed: send the same request again in a while.",
+        retry_after=30,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +177,21 @@ class BucketStore(ObjectStore):
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> StoredObject:
         check_key(key)
         tally = _Tally()
-        await obstore.put_async(
-            self._backend,
-            key,
-            tally.count(chunks),
-            chunk_size=_PART_BYTES,
-            max_concurrency=_PARTS_IN_FLIGHT,
-        )
+        try:
+            await obstore.put_async(
+                self._backend,
+                key,
+                tally.count(chunks),
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_IN_FLIGHT,
+            )
+        except _CANNOT_STORE as error:
+            raise cannot_store(error) from error
         await self._settle(key)
         return tally.stored()
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
-        return await self.put_stream(key, _read_file(path))
+        return await self.put_stream(key, file_chunks(path))
 
     async def get_range(self, key: str, start: int, end: int) -> AsyncIterator[bytes]:
         check_key(key)
@@ -265,7 +297,7 @@ class NullStore(ObjectStore):
         return tally.stored()
 
     async def put_file(self, key: str, path: Path) -> StoredObject:
-        return await self.put_stream(key, _read_file(path))
+        return await self.put_stream(key, file_chunks(path))
 
     async def get_range(
         self,
@@ -349,7 +381,8 @@ class _Tally:
         return StoredObject(self._size, self._sha256.hexdigest())
 
 
-async def _read_file(path: Path) -> AsyncIterator[bytes]:
+async def file_chunks(path: Path) -> AsyncIterator[bytes]:
+    """Give a local file's bytes in chunks of 256 KiB."""
     file = await asyncio.to_thread(path.open, "rb")
     with file:
         while chunk := await asyncio.to_thread(file.read, _READ_BYTES):

@@ -47,6 +47,11 @@ class Binaries:
         return None
 
 
+def majors() -> list[int]:
+    """Give the major versions that the wheel carries, the oldest first."""
+    return sorted(_FOLDERS)
+
+
 def locate(major: int) -> Binaries:
     """Find the wheel's programs of a major version.
 
@@ -54,7 +59,7 @@ def locate(major: int) -> Binaries:
     """
     if major not in _FOLDERS:
         raise EmbeddedPostgresError(
-            f"PostgreSQL {major} is not embedded; the versions are {sorted(_FOLDERS)}."
+            f"PostgreSQL {major} is not embedded; the versions are {majors()}."
         )
     specification = importlib.util.find_spec(_PACKAGE)
     for location in (specification and specification.submodule_search_locations) or ():

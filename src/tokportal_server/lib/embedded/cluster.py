@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokportal_server.lib.embedded import binaries as wheel
 from tokportal_server.lib.embedded.error import EmbeddedPostgresError
 
 if TYPE_CHECKING:
@@ -18,20 +20,61 @@ if TYPE_CHECKING:
     from tokportal_server.lib.embedded.directories import Layout
 
 SUPERUSER = "tokportal"
+_REPLACED = "data-"
+_SWITCHING = "switching-"
 
 
-def ensure(layout: Layout, binaries: Binaries, account: Account, *, sync: bool) -> None:
+def ensure(
+    layout: Layout, binaries: Binaries, account: Account, *, sync: bool, password: str | None = None
+) -> None:
     """Create the cluster if there is none, else check that these binaries may open it.
+
+    A new one gets ``password``, or one of its own.
 
     ``EmbeddedPostgresError``: initdb failed (nothing of it is left), or the existing cluster is
     of another major version, or its password is lost.
     """
     for leftover in layout.root.glob("initdb-*"):  # of a start that was killed
         shutil.rmtree(leftover)
+    settle_switch(layout)
     if layout.data.exists():
         _check(layout, binaries)
     else:
-        _create(layout, binaries, account, sync=sync)
+        _create(layout, binaries, account, password or secrets.token_urlsafe(32), sync=sync)
+
+
+def major_of(layout: Layout) -> int | None:
+    """Give the major version of the data, None if there is none yet; changes nothing."""
+    for folder in (layout.data, *layout.root.glob(f"{_SWITCHING}*")):
+        with contextlib.suppress(OSError, ValueError):
+            return int((folder / "PG_VERSION").read_text())
+    return None
+
+
+def switch(layout: Layout, successor: Path) -> Path:
+    """Put another data directory in the place of the data; give where the old one is now.
+
+    Both servers are stopped. Broken off at any moment, the next start has the old data, or the new
+    with the old beside it.
+    """
+    major = major_of(layout)
+    layout.data.rename(layout.root / f"{_SWITCHING}{major}")
+    successor.rename(layout.data)
+    settle_switch(layout)
+    return replaced(layout)[-1]
+
+
+def settle_switch(layout: Layout) -> None:
+    """End a switch that was broken off: back if the new data had not come, else to its end."""
+    for leftover in layout.root.glob(f"{_SWITCHING}*"):
+        kept = layout.root / f"{_REPLACED}{leftover.name.removeprefix(_SWITCHING)}"
+        leftover.rename(kept if layout.data.exists() else layout.data)
+        _sync_directory(layout.root)
+
+
+def replaced(layout: Layout) -> list[Path]:
+    """Give the data directories that upgrades have left behind."""
+    return sorted(layout.root.glob(f"{_REPLACED}[0-9]*"))
 
 
 def read_password(layout: Layout) -> str:
@@ -47,6 +90,11 @@ def _check(layout: Layout, binaries: Binaries) -> None:
             f"{layout.data} has no PG_VERSION, so it is no PostgreSQL data directory. Move it "
             "away, or set TOKPORTAL_HOME to another directory."
         ) from None
+    if found.isdigit() and int(found) in wheel.majors() and int(found) < binaries.major:
+        raise EmbeddedPostgresError(
+            f"{layout.data} was written by PostgreSQL {found}, and this release runs"
+            f" {binaries.major}. Bring it over: tokportal-server upgrade"
+        )
     if found != str(binaries.major):
         raise EmbeddedPostgresError(
             f"{layout.data} was written by PostgreSQL {found}, and the binaries are PostgreSQL "
@@ -60,11 +108,12 @@ def _check(layout: Layout, binaries: Binaries) -> None:
         )
 
 
-def _create(layout: Layout, binaries: Binaries, account: Account, *, sync: bool) -> None:
+def _create(
+    layout: Layout, binaries: Binaries, account: Account, password: str, *, sync: bool
+) -> None:
     """Run initdb in a directory of its own beside the data, then rename."""
     staging = Path(tempfile.mkdtemp(prefix="initdb-", dir=layout.root))
     try:
-        password = secrets.token_urlsafe(32)
         password_file = staging / "password"
         _write_private(password_file, password)
         os.chown(password_file, account.uid, account.gid)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from tokportal_server.lib.embedded.account import Account
 
 DATABASE = "tokportal"
+# What a server without data is made with.
+NEWEST = max(binaries.majors())
 # Part of the socket's name, and no more as long as listen_addresses is empty.
 PORT = 5432
 
@@ -109,7 +111,7 @@ class EmbeddedPostgres:
         """
         layout = Layout(self.data_dir.parent)
         account = account_for(self.data_dir)
-        with _start_lock(layout):
+        with start_lock(layout):
             running = _running(layout, account)
             if running is not None:
                 postmaster.send(running, _STOP_SIGNALS[mode])
@@ -139,7 +141,7 @@ class EmbeddedPostgres:
 
 
 def start(
-    home: Path, *, major: int = 18, settings: Mapping[str, str] | None = None
+    home: Path, *, major: int = NEWEST, settings: Mapping[str, str] | None = None
 ) -> EmbeddedPostgres:
     """Start the server of ``home``, or adopt it as it is if it runs.
 
@@ -153,7 +155,7 @@ def start(
         raise EmbeddedPostgresError(f"These settings cannot be changed: {sorted(refused)}.")
     layout = prepare(home)
     with explained(layout.root):
-        return _start(layout, major, settings)
+        return start_in(layout, account_for(layout.data), major, settings)
 
 
 def prepare(home: Path) -> Layout:
@@ -185,11 +187,21 @@ def explained(place: Path) -> Iterator[None]:
         ) from error
 
 
-def _start(layout: Layout, major: int, settings: Mapping[str, str]) -> EmbeddedPostgres:
-    account = account_for(layout.data)
-    with _start_lock(layout):
+def start_in(
+    layout: Layout,
+    account: Account,
+    major: int,
+    settings: Mapping[str, str],
+    password: str | None = None,
+) -> EmbeddedPostgres:
+    """Start or adopt the server of a prepared layout; a new one gets the password, if given.
+
+    ``EmbeddedPostgresError`` as for ``start``; ``OSError``: a file cannot be written.
+    """
+    with start_lock(layout):
         programs = binaries.runnable(major, account, layout.root)
-        cluster.ensure(layout, programs, account, sync=settings.get("fsync") != "off")
+        is_durable = settings.get("fsync") != "off"
+        cluster.ensure(layout, programs, account, sync=is_durable, password=password)
         endpoint = _adopted(layout, account)
         if endpoint is None:
             endpoint = _launched(layout, programs, account, settings)
@@ -281,7 +293,8 @@ def _lost_its_socket(endpoint: Endpoint, layout: Layout) -> bool:
     return pid_file is not None and pid_file.ready and not socket.exists()
 
 
-def _start_lock(layout: Layout) -> AbstractContextManager[int]:
+def start_lock(layout: Layout) -> AbstractContextManager[int]:
+    """Keep others from starting, stopping and replacing the server of a layout."""
     return postmaster.locked(
         layout.start_lock,
         postmaster.LOCK_SECONDS,

@@ -21,6 +21,7 @@ import structlog
 
 from tokportal_server.lib.embedded.error import EmbeddedPostgresError
 from tokportal_server.lib.embedded.server import (
+    NEWEST,
     EmbeddedPostgres,
     abandon,
     explained,
@@ -34,8 +35,8 @@ log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def shared(home: Path) -> Iterator[EmbeddedPostgres]:
-    """Use the server of ``home`` together with whoever else does.
+def shared(home: Path, *, major: int = NEWEST) -> Iterator[EmbeddedPostgres]:
+    """Use the server of ``home``, of a major version, together with whoever else does.
 
     ``EmbeddedPostgresError``: it cannot run here; the message says why and the way out.
     """
@@ -45,7 +46,7 @@ def shared(home: Path) -> Iterator[EmbeddedPostgres]:
     try:
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            postgres = start(home)
+            postgres = start(home, major=major)
         except (KeyboardInterrupt, SystemExit):
             # Told to stop while PostgreSQL was starting: nobody has its object yet.
             if _is_last(users):
@@ -91,7 +92,7 @@ def _keep(postgres: EmbeddedPostgres, home: Path, ended: threading.Event) -> Non
             continue
         log.error("postgresql_ended", data_dir=str(postgres.data_dir))
         try:
-            start(home)
+            start(home, major=postgres.major)
         except EmbeddedPostgresError as error:
             log.error("postgresql_not_restarted", error=str(error))  # noqa: TRY400 - one sentence
         else:
