@@ -111,4 +111,4 @@ async def test_the_doctor_proves_the_books_and_names_what_is_off(
     off = (await olga.post("/admin/doctor")).text
     assert "Proofs that found contradictions: 1." in off
     assert "charge refunds" in off
-    assert "1 of 1 contradictions" in off
+    assert "1 of 1 contradiction" in off

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 from datetime import timedelta
 
+import pytest
+
 from tests.cast import World
 from tests.client import Client
 from tests.console.test_orders import console
@@ -52,6 +54,7 @@ async def test_shows_balance_lots_with_their_ends_and_what_became_of_them(
     assert (await customer.get(console(world, "credits?date_from=soon&page=x"))).status == 200
 
 
+@pytest.mark.hazard(39)
 async def test_the_history_is_a_csv_that_opens_without_a_formula(
     customer: Guest, conn: Connection, world: World
 ) -> None:

@@ -156,12 +156,12 @@ async def test_a_csv_is_checked_and_imported_without_choosing_it_again(
             {"name": "slots.csv", "mimeType": "text/csv", "buffer": sheet.encode()}
         )
         await page.get_by_role("button", name="Check it").click()
-        await expect(page.locator("#outcome")).to_contain_text("1 rows would be imported")
+        await expect(page.locator("#outcome")).to_contain_text("1 row would be imported")
         await expect(page.locator("#outcome")).to_contain_text("has no slot 7")
         assert await is_as_wide_as_its_window(page)
         assert await conn.fetchval("SELECT count(*) FROM slots WHERE status = 'configured'") == 0
         await page.get_by_role("button", name="Import it").click()
-        await expect(page.locator("#outcome")).to_contain_text("1 rows were imported")
+        await expect(page.locator("#outcome")).to_contain_text("1 row was imported")
         assert wrong == []
     assert await conn.fetchval("SELECT count(*) FROM slots WHERE status = 'configured'") == 1
 

@@ -54,6 +54,8 @@ _APART = {
     "invitation",
     "slot_media",
     "slot_proof",
+    # A file that a worker has made.
+    "fetch_export",
     "asset",
     "home",
     "front",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Dialog
 
 from tests.cast import World
@@ -60,6 +61,7 @@ async def plant(conn: Connection) -> None:
         await conn.execute(WISHES, NASTY)
 
 
+@pytest.mark.hazard(39)
 async def test_nothing_that_somebody_wrote_is_markup_on_any_page(
     alice: Client, conn: Connection, world: World, ports: Ports
 ) -> None:

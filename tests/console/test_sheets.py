@@ -32,8 +32,8 @@ async def test_a_check_shows_what_is_wrong_row_by_row_and_changes_nothing(
     checked = await customer.send_file(f"{there}/check", sheet.encode())
     assert checked.status == 200
     assert "Checked; nothing was changed" in checked.text
-    assert "1 rows would be imported" in checked.text
-    assert "1 credits would be charged" in checked.text
+    assert "1 row would be imported" in checked.text
+    assert "1 credit would be charged" in checked.text
     for told in ("too soon", "has no slot 9", "must be a whole number"):
         assert told in checked.text
     # As a spreadsheet counts: the header is row 1.
@@ -87,7 +87,7 @@ async def test_the_export_is_taken_back_and_the_template_has_our_columns(
     assert "attachment" in exported.headers["content-disposition"]
     assert "'=1+1" in exported.html
     again = await customer.send_file(there, exported.html.encode())
-    assert "1 rows were imported" in again.text
+    assert "1 row was imported" in again.text
     content = await conn.fetchval("SELECT content FROM slots WHERE position = 1")
     assert content["description"] == "=1+1"
     template = await customer.get(console(world, "csv", "template.csv"))

@@ -123,7 +123,7 @@ async def test_options_are_priced_first_and_charged_once(
     before = await conn.fetchval(BALANCE, world.acme)
     loud = await opened(customer, there, volume_added_sound="30")
     asked = await customer.post(f"{there}/price", loud)
-    assert "In all 1 credits" in asked.text
+    assert "In all 1 credit" in asked.text
     assert 'value="30"' in asked.html
     assert await conn.fetchval(BALANCE, world.acme) == before
     assert (await customer.post(there, loud)).status == 303

@@ -60,7 +60,7 @@ async def test_what_the_guards_refuse_stays_in_the_form_with_why(
     form |= row(account, 2, "x" * 151, 2)
     there = console(world, "comments", "new")
     priced = await customer.post(there, {**form, "step": "price"})
-    assert "1 credits for 1 of 3" in priced.text
+    assert "1 credit for 1 of 3" in priced.text
     assert "2 would be refused" in priced.text
     assert 'id="row-2-2-comment_text-wrong"' in priced.html
     done = await customer.post(there, {**form, "step": "order"})

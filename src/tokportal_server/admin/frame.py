@@ -23,6 +23,7 @@ SELECT k.scope, k.subject_id, k.reason, k.set_at, p.name AS set_by,
   LEFT JOIN workspaces w ON k.scope = 'workspace' AND w.id = k.subject_id
   LEFT JOIN LATERAL (SELECT username FROM saved_accounts WHERE id = k.subject_id LIMIT 1) a
     ON k.scope = 'account'
+ WHERE k.scope <> 'maintenance'
  ORDER BY k.scope = 'all' DESC, k.set_at DESC LIMIT 50
 """
 _DECIMAL: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")

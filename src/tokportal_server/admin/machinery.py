@@ -8,7 +8,7 @@ from tokportal_server.admin.frame import Preview, perform, show
 from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.jobs.held import list_held, loads
 from tokportal_server.pages.page import Answer, Page, Refusal, Visit, nothing_here
-from tokportal_server.workbench.doctor import examine
+from tokportal_server.workbench.doctor_runs import examine_and_remember
 from tokportal_server.workbench.operations.settle_job import settle_job
 
 # What waits and what is in flight, by two small indexes however long the log is.
@@ -109,7 +109,8 @@ async def show_doctor(visit: Visit) -> Answer:
 
 async def post_doctor(visit: Visit) -> Answer:
     """Prove the books, and show what holds and what does not."""
-    return await show(visit, "admin_doctor.html", {"findings": await examine(visit.conn)})
+    findings = await examine_and_remember(visit.conn)
+    return await show(visit, "admin_doctor.html", {"findings": findings})
 
 
 MACHINE_PAGES: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final, get_args
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.orders.rules import OrderRules
-from tokportal_server.pages.mails import mail_link
+from tokportal_server.pages.mails import forget_mails, mail_link
 from tokportal_server.pages.one_time_links import VALID, Purpose, make_link
 from tokportal_server.pages.page import Answer, Page, Redirect, Refusal, Visit, nothing_here
 from tokportal_server.pages.sessions import end_sessions, list_sessions
@@ -30,6 +31,7 @@ from tokportal_server.workbench.operations.deactivate_manager import (
     activate_manager,
     deactivate_manager,
 )
+from tokportal_server.workbench.operations.erase_person import erase_person
 from tokportal_server.workbench.operations.set_manager import Work, set_manager
 from tokportal_server.workbench.operations.set_operator import set_operator
 from tokportal_server.workspaces.audit import INSTALLATION, write_audit
@@ -43,7 +45,7 @@ SELECT p.id, p.name, p.email, p.operator, p.password_hash IS NOT NULL AS signs_i
        (SELECT count(*) FROM claims k WHERE k.manager_id = p.id AND k.status = 'live') AS held,
        (SELECT count(*) FROM workspace_members w WHERE w.person_id = p.id) AS workspaces
   FROM people p LEFT JOIN managers m ON m.person_id = p.id
- WHERE m.rehearsal_workspace_id IS NULL
+ WHERE m.rehearsal_workspace_id IS NULL AND (p.erased_at IS NULL OR $1::text IS NOT NULL)
    AND ($1::text IS NULL OR p.id::text = lower($1) OR strpos(lower(p.name), lower($1)) > 0
         OR strpos(lower(p.email), lower($1)) > 0)
    AND CASE $2 WHEN 'operator' THEN p.operator WHEN 'manager' THEN m.person_id IS NOT NULL
@@ -51,7 +53,8 @@ SELECT p.id, p.name, p.email, p.operator, p.password_hash IS NOT NULL AS signs_i
  ORDER BY p.name, p.email LIMIT $3 OFFSET $4
 """
 PERSON = """
-SELECT p.id, p.name, p.email, p.operator, p.created_at, p.password_hash IS NOT NULL AS signs_in,
+SELECT p.id, p.name, p.email, p.operator, p.created_at, p.erased_at,
+       p.password_hash IS NOT NULL AS signs_in,
        m.person_id IS NOT NULL AS manager, m.active, m.countries, m.platforms, m.capacity
   FROM people p LEFT JOIN managers m ON m.person_id = p.id
  WHERE p.id = $1 AND m.rehearsal_workspace_id IS NULL
@@ -271,6 +274,23 @@ async def post_reset(visit: Visit) -> Answer:
     return await show_person(visit, link=link)
 
 
+async def post_erase(visit: Visit) -> Answer:
+    """Erase a person for good."""
+
+    async def erase() -> None:
+        await erase_person(
+            visit.conn,
+            OrderRules.of(visit.ports.settings),
+            partial(forget_mails, visit.ports.vault),
+            actor=visit.operator,
+            person_id=visit.id("who"),
+            email=visit.field("email"),
+            reason=visit.field("reason"),
+        )
+
+    return await perform(visit, "erase", erase, again=show_person, then=_done(visit, "erased"))
+
+
 async def post_end_sessions(visit: Visit) -> Answer:
     """Sign somebody out everywhere."""
     person_id = visit.id("who")
@@ -302,5 +322,6 @@ PERSON_PAGES: Final = (
     Page("admin_activate", "POST", f"{_ONE}/activate", post_activate),
     Page("admin_operator", "POST", f"{_ONE}/operator", post_operator),
     Page("admin_reset", "POST", f"{_ONE}/reset", post_reset),
+    Page("admin_erase_person", "POST", f"{_ONE}/erase", post_erase),
     Page("admin_end_sessions", "POST", f"{_ONE}/sessions/end", post_end_sessions),
 )

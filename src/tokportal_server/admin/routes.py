@@ -7,10 +7,12 @@ from typing import Final
 from tokportal_server.admin.accounts import ACCOUNT_PAGES
 from tokportal_server.admin.audit import AUDIT_PAGES
 from tokportal_server.admin.credits import CREDIT_PAGES
+from tokportal_server.admin.dead_letters import DEAD_LETTER_PAGES
 from tokportal_server.admin.disputes import DISPUTE_PAGES
 from tokportal_server.admin.earnings import EARNINGS_PAGES
 from tokportal_server.admin.home import HOME_PAGES
 from tokportal_server.admin.machinery import MACHINE_PAGES
+from tokportal_server.admin.maintenance import MAINTENANCE_PAGES
 from tokportal_server.admin.orders import ORDER_PAGES
 from tokportal_server.admin.people import PERSON_PAGES
 from tokportal_server.admin.settings import SETTING_PAGES
@@ -30,5 +32,7 @@ ADMIN_PAGES: Final[tuple[Page, ...]] = (
     *EARNINGS_PAGES,
     *SETTING_PAGES,
     *MACHINE_PAGES,
+    *DEAD_LETTER_PAGES,
+    *MAINTENANCE_PAGES,
     *AUDIT_PAGES,
 )

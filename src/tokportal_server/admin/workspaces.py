@@ -22,8 +22,10 @@ from tokportal_server.lib.errors import ApiError
 from tokportal_server.orders.locks import Row
 from tokportal_server.pages.page import Answer, Page, Redirect, Refusal, Visit, nothing_here
 from tokportal_server.rehearsal.open_workspace import open_workspace
+from tokportal_server.workbench.operations.erase_workspace import begin_erasing
 from tokportal_server.workbench.operations.set_bucket import set_bucket
 from tokportal_server.workbench.operations.set_plan import PLANS, set_plan
+from tokportal_server.workspaces.erasing import erasure_of
 from tokportal_server.workspaces.operations.api_keys import list_api_keys
 from tokportal_server.workspaces.operations.members import list_members
 
@@ -114,6 +116,7 @@ async def show_workspace(
         "endpoints": await visit.conn.fetch(ENDPOINTS, workspace_id),
         "pause": await visit.conn.fetchrow(PAUSE, workspace_id),
         "audited": await about(visit.conn, workspace_id, workspace_id),
+        "erasure": await erasure_of(visit.conn, workspace_id),
         "plans": PLANS,
         "capacity": visit.ports.settings.key_bucket_capacity,
         "refill": visit.ports.settings.key_bucket_refill_per_second,
@@ -168,11 +171,29 @@ async def post_bucket(visit: Visit) -> Answer:
     return await perform(visit, f"bucket-{key_id}", change, again=show_workspace, then=then)
 
 
+async def post_erase(visit: Visit) -> Answer:
+    """Begin to erase a workspace; workers do the rest."""
+    workspace_id = visit.id("workspace_id")
+
+    async def begin() -> None:
+        await begin_erasing(
+            conn=visit.conn,
+            actor=visit.operator,
+            workspace_id=workspace_id,
+            name=visit.field("name"),
+            reason=visit.field("reason"),
+        )
+
+    then = f"/admin/workspaces/{workspace_id}?done=erasing"
+    return await perform(visit, "erase", begin, again=show_workspace, then=then)
+
+
 _ONE = "/admin/workspaces/{workspace_id}"
 WORKSPACE_PAGES: Final = (
     Page("admin_workspaces", "GET", "/admin/workspaces", show_workspaces),
     Page("admin_create_workspace", "POST", "/admin/workspaces", post_create),
     Page("admin_workspace", "GET", _ONE, show_workspace),
     Page("admin_plan", "POST", f"{_ONE}/plan", post_plan),
+    Page("admin_erase_workspace", "POST", f"{_ONE}/erase", post_erase),
     Page("admin_bucket", "POST", f"{_ONE}/keys/{{key}}", post_bucket),
 )

@@ -13,6 +13,7 @@ from tokportal_server.console.acts import bundle_address
 from tokportal_server.console.slot_forms import MEDIA_FIELDS
 from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.http.validation import Problem, refuse
+from tokportal_server.lib.db import OutcomeUnknownError
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.errors import BundleNotFoundError
@@ -65,6 +66,9 @@ async def upload(visit: Visit) -> Answer:
                 filename=visit.file.filename.replace("\0", "")[-_LONGEST_NAME:],
                 media=media,
             )
+    except OutcomeUnknownError:
+        # The file may be recorded by now, or in a moment: it is left to the sweep.
+        raise
     except BaseException:
         await discard_unrecorded(visit.ports, visit.workspace.id, media.storage_key)
         raise

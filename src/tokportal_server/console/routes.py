@@ -18,6 +18,7 @@ from tokportal_server.console.desk_media import MEDIA_PAGES
 from tokportal_server.console.desk_numbers import NUMBER_PAGES
 from tokportal_server.console.desk_tasks import TASK_PAGES
 from tokportal_server.console.earnings import EARNINGS_PAGES
+from tokportal_server.console.exports import EXPORT_PAGES
 from tokportal_server.console.files import FILE_PAGES
 from tokportal_server.console.joining import JOIN_PAGES
 from tokportal_server.console.keys import KEY_PAGES
@@ -63,6 +64,7 @@ CONSOLE_PAGES: Final[tuple[Page, ...]] = (
     *COMMENT_ORDER_PAGES,
     *COMMENT_PAGES,
     *TEAM_PAGES,
+    *EXPORT_PAGES,
     *WEBHOOK_PAGES,
     *ANALYTICS_PAGES,
     *PULSE_PAGES,

@@ -8,6 +8,7 @@ from tokportal_server.console import queue
 from tokportal_server.console.work_page import show_work
 from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.db import OutcomeUnknownError
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.settings import Settings
 from tokportal_server.orders.rules import OrderRules
@@ -49,7 +50,9 @@ async def post_story(visit: Visit) -> Answer:
     try:
         to = await _submit(visit, picture)
     except BaseException as error:
-        await discard_unrecorded(visit.ports, visit.id("workspace"), picture.storage_key)
+        # If nobody knows whether it is recorded, it is left to the sweep.
+        if not isinstance(error, OutcomeUnknownError):
+            await discard_unrecorded(visit.ports, visit.id("workspace"), picture.storage_key)
         if isinstance(error, ApiError) and not isinstance(error, ClaimNotYoursError):
             return await _shown_again(visit, Refusal.of(form, error, visit))
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 # Media are compressed already. Deflate of level 0 costs nothing and, unlike a stored member whose
@@ -23,7 +23,9 @@ class Member:
     open: Callable[[], Awaitable[AsyncIterator[bytes]]]
 
 
-async def zip_chunks(members: Iterable[Member]) -> AsyncIterator[bytes]:
+async def zip_chunks(
+    members: Iterable[Member] | AsyncIterable[Member],
+) -> AsyncIterator[bytes]:
     """Give an archive piece by piece; what opening or reading a member raises ends it.
 
     Its last part, without which no program takes it for whole, is missing then.
@@ -31,7 +33,7 @@ async def zip_chunks(members: Iterable[Member]) -> AsyncIterator[bytes]:
     sink = _Sink()
     # Written member by member and told where it is by counting: the sink cannot go back.
     archive = zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
-    for member in members:
+    async for member in _each(members):
         chunks = await member.open()
         with archive.open(member.name, "w", force_zip64=member.size > _PLAIN) as file:
             async for chunk in chunks:
@@ -41,6 +43,15 @@ async def zip_chunks(members: Iterable[Member]) -> AsyncIterator[bytes]:
         yield sink.take()
     archive.close()
     yield sink.take()
+
+
+async def _each(members: Iterable[Member] | AsyncIterable[Member]) -> AsyncIterator[Member]:
+    if isinstance(members, AsyncIterable):
+        async for member in members:
+            yield member
+        return
+    for member in members:
+        yield member
 
 
 class _Sink(io.RawIOBase):

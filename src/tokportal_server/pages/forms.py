@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from tokportal_server.http.body import arriving
 from tokportal_server.http.errors import BodyTooLargeError, UnsupportedContentTypeError
@@ -77,6 +77,7 @@ async def receive_file(
         directory=directory,
         max_bytes=limits.max_bytes,
         too_large=limits.too_large,
+        declared=headers.get(b"content-length"),
     ) as upload:
         refuse(upload.problems)
         yield _clean(upload.fields), upload
@@ -126,15 +127,20 @@ def _is_own_origin(headers: Mapping[bytes, bytes], origin: str) -> bool:
     sent = headers.get(b"origin")
     if sent is None:
         return True
-    text = sent.decode("latin-1")
-    return text == origin or urlsplit(text).netloc == headers.get(b"host", b"").decode("latin-1")
+    # Not parsed as a URL: an origin has nothing but a scheme and a host, or it is nobody's.
+    text, host = sent.decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
+    return text == origin or (host != "" and text.partition("://")[2] == host)
 
 
 def cookies_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Read the cookies of a request."""
+    """Read the cookies of a request; of those with one name the first counts.
+
+    Only blanks and tabs stand between them. If all that Python calls space were stripped, a cookie
+    whose name is a byte 0xA0 and then ours, which another site of the domain may set, would be it.
+    """
     found: dict[str, str] = {}
     for part in headers.get(b"cookie", b"").decode("latin-1").split(";"):
-        name, _, value = part.strip().partition("=")
+        name, _, value = part.strip(" \t").partition("=")
         found.setdefault(name, value)
     return found
 

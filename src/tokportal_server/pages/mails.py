@@ -26,6 +26,18 @@ log = structlog.get_logger(__name__)
 KEEP = "INSERT INTO sealed_mails (id, mail_sealed) VALUES ($1, $2)"
 SEALED = "SELECT mail_sealed FROM sealed_mails WHERE id = $1"
 DONE = "DELETE FROM sealed_mails WHERE id = $1"
+WAITING = "SELECT id, mail_sealed FROM sealed_mails ORDER BY id FOR UPDATE"
+FORGET = """
+WITH gone AS (
+    DELETE FROM pgqueuer
+     WHERE entrypoint = $2
+       AND convert_from(payload, 'UTF8')::jsonb ->> 'mail_id' = ANY ($1::uuid[]::text[])
+    RETURNING id
+), told AS (
+    DELETE FROM pgqueuer_log WHERE job_id IN (SELECT id FROM gone)
+)
+DELETE FROM sealed_mails WHERE id = ANY ($1)
+"""
 NOTICE = """
 SELECT n.workspace_id, n.text, n.about, n.topic, p.email, p.name, w.name AS workspace
   FROM notices n JOIN people p ON p.id = n.person_id JOIN workspaces w ON w.id = n.workspace_id
@@ -74,6 +86,16 @@ async def mail_link(
 async def purge_mails(conn: Connection) -> int:
     """Delete mails that could not be sent while their link was good; give how many there were."""
     return int((await conn.execute(PURGE)).removeprefix("DELETE "))
+
+
+async def forget_mails(vault: Vault, conn: Connection, to: str) -> None:
+    """Delete the sealed mails to an address, in small letters, that are not sent yet."""
+    theirs = []
+    for row in await conn.fetch(WAITING):
+        opened = vault.open(row["mail_sealed"], context=mail_context(row["id"]))
+        if msgspec.json.decode(opened, type=Mail).to.lower() == to:
+            theirs.append(row["id"])
+    await conn.execute(FORGET, theirs, SEALED_MAIL_JOB)
 
 
 class MailSender:

@@ -89,7 +89,7 @@ CONSOLE: Final = (
             Section("rehearsal", "/rehearsal"),
         ),
     ),
-    Group("team", (Section("team", "/team"),)),
+    Group("team", (Section("team", "/team"), Section("exports", "/exports"))),
 )
 ADMIN: Final[tuple[Group, ...]] = (
     Group(
@@ -118,8 +118,10 @@ ADMIN: Final[tuple[Group, ...]] = (
         "machine",
         (
             Section("admin_jobs", "/jobs"),
+            Section("admin_dead_letters", "/dead-letters"),
             Section("admin_deliveries", "/deliveries"),
             Section("admin_doctor", "/doctor"),
+            Section("admin_maintenance", "/maintenance"),
         ),
     ),
     Group("audit", (Section("admin_audit", "/audit"),)),

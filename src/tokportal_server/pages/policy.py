@@ -43,6 +43,7 @@ POLICY: Final[Mapping[str, frozenset[Role]]] = {
     "begin_factor": _SIGNED_IN,
     "confirm_factor": _SIGNED_IN,
     "stop_factor": _SIGNED_IN,
+    "own_data": _SIGNED_IN,
     "notices": _SIGNED_IN,
     "read_notices": _SIGNED_IN,
     "choose_notices": _SIGNED_IN,
@@ -77,6 +78,13 @@ POLICY: Final[Mapping[str, frozenset[Role]]] = {
     "admin_jobs": _OPERATORS,
     "admin_job": _OPERATORS,
     "admin_deliveries": _OPERATORS,
+    "admin_dead_letters": _OPERATORS,
+    "admin_run_again": _OPERATORS,
+    "admin_maintenance": _OPERATORS,
+    "admin_maintenance_on": _OPERATORS,
+    "admin_maintenance_off": _OPERATORS,
+    "admin_erase_workspace": _OPERATORS,
+    "admin_erase_person": _OPERATORS,
     "admin_doctor": _OPERATORS,
     "admin_examine": _OPERATORS,
     "admin_orders": _OPERATORS,
@@ -241,6 +249,9 @@ POLICY: Final[Mapping[str, frozenset[Role]]] = {
     "withdraw_invitation": _OWNERS,
     "change_role": _OWNERS,
     "remove_member": _OWNERS,
+    "exports": _READERS,
+    "ask_for_export": _OWNERS,
+    "fetch_export": _OWNERS,
 }
 
 

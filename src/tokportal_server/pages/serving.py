@@ -51,6 +51,10 @@ ROOTS: Final = (
     "/search",
     "/assets",
 )
+# Forms that work during maintenance: coming, going, and the switch itself.
+_ALWAYS: Final = frozenset(
+    {"sign_in", "code", "sign_out", "admin_maintenance_on", "admin_maintenance_off"}
+)
 _METHODS: Final = [HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST]
 _NOBODYS_ROLES: Final = frozenset[Role]({"anybody"})
 _MOST_PARAMETERS = 50
@@ -172,6 +176,7 @@ class Pages:
     async def _visit(self, arrived: _Arrived, conn: Connection) -> Visit:
         """Find out who comes; the visit does not have the connection yet."""
         scope, secret = arrived.scope, arrived.secret
+        await self._ports.maintenance.look(conn)
         visitor = await find_person(conn, secret) if secret else None
         return Visit(
             ports=self._ports,
@@ -212,9 +217,13 @@ def _turned_away(page: Page, visit: Visit) -> Answer | None:
 
     Raises:
         PageForbiddenError, PageNotFoundError: their roles do not have it.
+        MaintenanceError: the form would write, and nothing is written now.
     """
     roles = visit.visitor.roles(visit.membership) if visit.visitor else _NOBODYS_ROLES
     if may_open(page.name, roles):
+        notice = visit.ports.maintenance.notice
+        if notice is not None and page.method == "POST" and page.name not in _ALWAYS:
+            raise notice.refusal()
         return None
     if visit.visitor is None:
         back = visit.at if page.method == "GET" else "/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,6 +44,12 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# What people wrote is escaped, so this is always one of our own forms, and forms stand in no other.
+_FORM: Final = re.compile(
+    rb'(<form\b(?=[^>]*\bmethod="post")(?=[^>]*\baction="([^"]*)")[^>]*>)(.*?)</form>', re.DOTALL
+)
+# Forms that work during maintenance, as ``serving`` has them.
+_STAYS: Final = (b"/sign-in", b"/sign-out", b"/admin/maintenance")
 _PRIVATE: Final = {**_HEADERS, "Cache-Control": "no-store"}
 _KEPT: Final = {**_HEADERS, "Cache-Control": "public, max-age=3600"}
 
@@ -54,6 +61,7 @@ class Writer:
         self._secure = ports.settings.origin().startswith("https://")
         self.cookie = "__Host-tokportal" if self._secure else "tokportal_session"
         self._templates = make_environment()
+        self._maintenance = ports.maintenance
         self._live = Live(ports.database, ports.stopping)
 
     def write(self, answer: Answer, visit: Visit, *, is_new: bool) -> Response[Any]:
@@ -107,14 +115,16 @@ class Writer:
             "form_token": forms.form_token(visit.secret) if visit else "",
             "done": _confirmation(visit),
             "refusal": None,
+            "maintenance": self._maintenance.notice,
             **shown.facts,
         }
         headers = {**_PRIVATE, **(more or {})}
         refusal: Refusal | None = facts["refusal"]
         if refusal is not None and refusal.retry_after is not None:
             headers["Retry-After"] = str(refusal.retry_after)
+        html = render(self._templates, shown.template, facts)
         return Response(
-            render(self._templates, shown.template, facts),
+            html if self._maintenance.notice is None else _without_forms(html),
             status_code=shown.status,
             media_type="text/html; charset=utf-8",
             headers=headers,
@@ -168,6 +178,17 @@ def _streamed(
     # HEAD wants the head alone; nothing is made for it.
     content: Any = () if visit.method == "HEAD" else chunks
     return StreamedResponse(content, media_type=media_type, headers=dict(fields))
+
+
+def _without_forms(html: bytes) -> bytes:
+    """Disable the forms that write: a browser neither sends them nor lets anybody fill them in."""
+
+    def disabled(form: re.Match[bytes]) -> bytes:
+        if form[2].startswith(_STAYS):
+            return form[0]
+        return form[1] + b'<fieldset class="resting" disabled>' + form[3] + b"</fieldset></form>"
+
+    return _FORM.sub(disabled, html)
 
 
 def _confirmation(visit: Visit | None) -> str | None:

@@ -8,8 +8,9 @@ import segno
 from markupsafe import Markup
 
 from tokportal_server.lib.actor import Actor
+from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.errors import ApiError
-from tokportal_server.pages.page import Answer, Page, Redirect, Refusal, Shown, Visit
+from tokportal_server.pages.page import Answer, Page, Redirect, Refusal, Shown, Stream, Visit
 from tokportal_server.pages.second_factor import (
     begin_enrolment,
     confirm_enrolment,
@@ -18,6 +19,8 @@ from tokportal_server.pages.second_factor import (
     second_factor_of,
 )
 from tokportal_server.pages.sessions import end_session, end_sessions, list_sessions
+from tokportal_server.workspaces.audit import INSTALLATION, write_audit
+from tokportal_server.workspaces.person_archive import person_archive
 
 _PIXELS_A_MODULE = 4
 
@@ -98,6 +101,20 @@ async def stop_factor(visit: Visit) -> Answer:
     return Redirect("/you?done=factor_off")
 
 
+async def own_data(visit: Visit) -> Answer:
+    """Give what is stored about the person who asks, as one ZIP."""
+    person_id = visit.person.id
+    await write_audit(
+        visit.conn,
+        workspace_id=INSTALLATION,
+        action="person.export",
+        subject=("person", person_id),
+        actor=_self(visit),
+    )
+    chunks = person_archive(visit.ports.database, person_id)
+    return Stream(chunks, "application/zip", f"my-data-{real_now():%Y-%m-%d}.zip")
+
+
 def _self(visit: Visit) -> Actor:
     """The person as the audit log knows whoever acts on themselves."""
     return Actor("customer", visit.person.id, visit.address)
@@ -107,6 +124,7 @@ YOUR_PAGES: Final = (
     Page("you", "GET", "/you", you),
     Page("end_session", "POST", "/you/sessions/{session}/end", post_end_session),
     Page("end_sessions", "POST", "/you/sessions/end", post_end_sessions),
+    Page("own_data", "GET", "/you/data", own_data),
     Page("factor_form", "GET", "/you/second-step", factor_form),
     Page("begin_factor", "POST", "/you/second-step/begin", begin_factor),
     Page("confirm_factor", "POST", "/you/second-step", confirm_factor),

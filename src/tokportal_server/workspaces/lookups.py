@@ -10,7 +10,7 @@ from tokportal_server.lib.db import Connection
 from tokportal_server.workspaces.errors import PersonNotFoundError, WorkspaceNotFoundError
 
 FIND_PERSON = "SELECT id FROM people WHERE lower(email) = lower($1)"
-OFFSET = "SELECT clock_offset FROM workspaces WHERE id = $1"
+OFFSET = "SELECT clock_offset FROM workspaces WHERE id = $1 AND erased_at IS NULL"
 
 
 async def find_person(conn: Connection, email: str) -> UUID:
@@ -32,7 +32,7 @@ async def workspace_now(conn: Connection, workspace_id: UUID) -> datetime:
     """Give the moment that a workspace calls now (contract section 2).
 
     Raises:
-        WorkspaceNotFoundError: there is no such workspace.
+        WorkspaceNotFoundError: there is no such workspace, or it was erased.
     """
     offset: timedelta | None = await conn.fetchval(OFFSET, workspace_id)
     if offset is None:

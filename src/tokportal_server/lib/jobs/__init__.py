@@ -12,12 +12,16 @@ from typing import Any
 
 import msgspec
 
+from tokportal_server.lib import tracing
 from tokportal_server.lib.db import Connection
 
 ENQUEUE = """
-INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, status)
-SELECT 0, $1, job.payload, job.dedupe_key, 'queued'
-  FROM unnest($2::bytea[], $3::text[]) WITH ORDINALITY AS job(payload, dedupe_key, n)
+INSERT INTO pgqueuer (priority, entrypoint, payload, dedupe_key, headers, status)
+SELECT 0, $1, job.payload, job.dedupe_key,
+       CASE WHEN job.traceparent IS NOT NULL
+            THEN jsonb_build_object('traceparent', job.traceparent) END, 'queued'
+  FROM unnest($2::bytea[], $3::text[], $4::text[])
+       WITH ORDINALITY AS job(payload, dedupe_key, traceparent, n)
  ORDER BY job.n
 ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL
 DO NOTHING
@@ -30,13 +34,26 @@ async def enqueue(
     """Want one job, in the caller's transaction.
 
     ``payload`` becomes JSON: ids and facts, never a secret, for it lies in the database as it is.
-    While a job with the same ``dedupe_key`` waits or runs, no second one is added.
+    While a job with the same ``dedupe_key`` waits or runs, no second one is added. It belongs to
+    the trace that wants it.
     """
-    await conn.execute(ENQUEUE, name, [msgspec.json.encode(payload)], [dedupe_key])
+    encoded = msgspec.json.encode(payload)
+    await conn.execute(ENQUEUE, name, [encoded], [dedupe_key], [tracing.carried()])
 
 
-async def enqueue_all(conn: Connection, name: str, payloads: Sequence[Mapping[str, Any]]) -> None:
-    """Want one job for each payload, in one statement."""
-    if payloads:
-        encoded = [msgspec.json.encode(payload) for payload in payloads]
-        await conn.execute(ENQUEUE, name, encoded, [None] * len(encoded))
+async def enqueue_all(
+    conn: Connection,
+    name: str,
+    payloads: Sequence[Mapping[str, Any]],
+    traceparents: Sequence[str | None] | None = None,
+) -> None:
+    """Want one job for each payload, in one statement.
+
+    Each continues the span that ``traceparents`` has for it; without those, the current one.
+    """
+    if not payloads:
+        return
+    encoded = [msgspec.json.encode(payload) for payload in payloads]
+    if traceparents is None:
+        traceparents = [tracing.carried()] * len(encoded)
+    await conn.execute(ENQUEUE, name, encoded, [None] * len(encoded), traceparents)

@@ -10,13 +10,15 @@ import asyncpg
 import msgspec
 
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.redaction import redact_text
 
 HELD = """
 SELECT q.id, q.entrypoint AS name, q.payload, q.created, q.updated AS held_at, q.starts, l.traceback
   FROM pgqueuer q
   LEFT JOIN LATERAL (SELECT traceback FROM pgqueuer_log
                       WHERE job_id = q.id AND status = 'failed' ORDER BY id DESC LIMIT 1) l ON true
- WHERE q.status = 'failed' ORDER BY q.updated DESC, q.id DESC LIMIT $1
+ WHERE q.status = 'failed' AND ($2::text IS NULL OR q.entrypoint = $2)
+ ORDER BY q.updated DESC, q.id DESC LIMIT $1
 """
 WAITING = """
 SELECT entrypoint AS name,
@@ -33,7 +35,15 @@ UPDATE pgqueuer SET status = 'queued', starts = 0, unreported = false, suspect =
        execute_after = now(), updated = now()
  WHERE id = $1 AND status = 'failed' RETURNING entrypoint
 """
-GIVE_UP = "DELETE FROM pgqueuer WHERE id = $1 AND status = 'failed' RETURNING entrypoint"
+# With what it ended with: nobody asks for that any more.
+GIVE_UP = """
+WITH gone AS (
+    DELETE FROM pgqueuer WHERE id = $1 AND status = 'failed' RETURNING id, entrypoint
+), told AS (
+    DELETE FROM pgqueuer_log WHERE job_id IN (SELECT id FROM gone)
+)
+SELECT entrypoint FROM gone
+"""
 # What Python writes between an error and the one that was raised from it.
 _CAUSED: Final = "The above exception was the direct cause of the following exception"
 
@@ -42,7 +52,7 @@ _CAUSED: Final = "The above exception was the direct cause of the following exce
 class HeldJob:
     """A job that has used up its attempts; ``error`` is what the last one ended with.
 
-    ``traceback`` is where, in lines of text; times are real.
+    ``traceback`` is where, in lines of text; both without what looks like a secret. Times are real.
     """
 
     id: int
@@ -71,9 +81,9 @@ class SameJobWaitsError(Exception):
     """The same work is wanted already, by a job that waits or runs."""
 
 
-async def list_held(conn: Connection, most: int) -> list[HeldJob]:
-    """Give the jobs that are held, the last one first."""
-    return [_held(row) for row in await conn.fetch(HELD, most)]
+async def list_held(conn: Connection, most: int, name: str | None = None) -> list[HeldJob]:
+    """Give the jobs that are held, the last one first; those of one name if it is given."""
+    return [_held(row) for row in await conn.fetch(HELD, most, name)]
 
 
 async def loads(conn: Connection) -> list[Load]:
@@ -111,8 +121,8 @@ def _held(row: asyncpg.Record) -> HeldJob:
         created=row["created"],
         held_at=row["held_at"],
         starts=row["starts"],
-        error=_cause(where) or str(trace.get("exception_message", "")),
-        traceback=where,
+        error=redact_text(_cause(where) or str(trace.get("exception_message", ""))),
+        traceback=redact_text(where),
     )
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
 
+from pgqueuer.adapters.persistence.composer import ComposedQuery
+from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.tm import TaskManager
 from pgqueuer.domain.models import Job, TracebackRecord
@@ -22,6 +24,9 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from tokportal_server.lib.db import UNAVAILABLE, Database, ServiceUnavailableError
 
+_BY_PRIORITY = "ORDER BY candidate.priority DESC, candidate.id ASC"
+# An index has this order: the first entry is the one to take.
+_BY_TIME = "ORDER BY candidate.execute_after"
 # Between the attempts to write what became of a job, in seconds.
 _PAUSES = (0.05, 0.2, 0.5, 1.0)
 
@@ -131,11 +136,30 @@ class Past:
     suspect: bool
 
 
+class DueFirst(QueryQueueBuilder):
+    """PGQueuer's claim, in the order in which jobs fell due.
+
+    Ours have one priority. In PGQueuer's order, priority and id, a claim walks past every job that
+    is not due yet: among 100,000 of them it read 1,900 pages, and now reads as many as among none.
+    """
+
+    def build_dequeue_query(self, **asked: Any) -> ComposedQuery:
+        """Compose the claim.
+
+        Raises:
+            RuntimeError: PGQueuer's statement is another one than ours was written for.
+        """
+        composed = super().build_dequeue_query(**asked)
+        if _BY_PRIORITY not in composed.sql:
+            raise RuntimeError(f"PGQueuer's claim does not say {_BY_PRIORITY!r} any more")
+        return replace(composed, sql=composed.sql.replace(_BY_PRIORITY, _BY_TIME))
+
+
 class FencedQueries(Queries):
     """PGQueuer's statements as one worker may run them: on the jobs that it has picked."""
 
     def __init__(self, database: Database, worker_id: UUID) -> None:
-        super().__init__(PollingDriver(database))
+        super().__init__(PollingDriver(database), qbq=DueFirst())
         self._database = database
         self._worker_id = worker_id
 

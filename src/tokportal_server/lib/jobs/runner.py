@@ -3,7 +3,7 @@
 1. Pick jobs that are due, or whose worker has been silent for a lease.
 2. Count the start, committed before the handler begins. A job whose last start ended its worker
    waits first, then runs with nothing beside it; one that has used up its starts is held.
-3. Run the handler; a heartbeat keeps the lease meanwhile.
+3. Run the handler; a heartbeat keeps the lease meanwhile, from a thread if the loop is blocked.
 4. Done: acknowledge. Error: try again later, or hold the job after its last attempt.
 5. Asked to stop: pick nothing more, finish within the grace, give back what is not done then.
 
@@ -26,13 +26,28 @@ from pgqueuer.core.executors import AbstractEntrypointExecutor, EntrypointExecut
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Context, Job
 from pgqueuer.domain.types import QueueExecutionMode, QueueManagerId
+from prometheus_client import Counter, Histogram
 
+from tokportal_server.lib import tracing
 from tokportal_server.lib.db import Database
 from tokportal_server.lib.jobs.queue import FencedQueries
+from tokportal_server.lib.jobs.spare_heartbeat import SpareHeartbeat
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
+
+ENDED = Counter(
+    "tokportal_jobs_ended",
+    "Runs of jobs: done, to be retried, held after the last attempt, given back, or found dead.",
+    ["job", "outcome"],
+)
+SECONDS = Histogram(
+    "tokportal_job_seconds",
+    "Time that a run of a job took.",
+    ["job"],
+    buckets=(0.01, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0),
+)
 
 _POLL = timedelta(seconds=0.25)
 _BUSY_POLL = timedelta(seconds=0.02)
@@ -78,6 +93,7 @@ class JobRunner:
         self._lease = lease
         self._concurrency = concurrency
         self._worker_id = uuid4()
+        self._database = database
         self._queries = FencedQueries(database, self._worker_id)
         self._room = _Room()
         self._running: set[asyncio.Task[None]] = set()
@@ -127,16 +143,17 @@ class JobRunner:
         self._manager = manager
         if self._stopping.is_set():
             return
-        await manager.run(
-            dequeue_timeout=_POLL,
-            mode=mode,
-            # PGQueuer wants room for two batches.
-            batch_size=self._concurrency // 2,
-            max_concurrent_tasks=self._concurrency,
-            heartbeat_timeout=self._lease,
-            # Its statistics are folded from a log of successes that we do not write.
-            log_aggregation_interval=timedelta(0),
-        )
+        async with SpareHeartbeat(self._database, self._worker_id, self._lease):
+            await manager.run(
+                dequeue_timeout=_POLL,
+                mode=mode,
+                # PGQueuer wants room for two batches.
+                batch_size=self._concurrency // 2,
+                max_concurrent_tasks=self._concurrency,
+                heartbeat_timeout=self._lease,
+                # Its statistics are folded from a log of successes that we do not write.
+                log_aggregation_interval=timedelta(0),
+            )
 
     async def execute(self, job: Job, handler: Handler) -> None:
         """Run one picked job to its end; an exception makes PGQueuer hold it."""
@@ -172,6 +189,7 @@ class JobRunner:
     async def _give_back_after_a_death(self, job: Job, starts: int) -> None:
         """Let others go first: the job may end this worker as it may have ended the last one."""
         log.warning("job_unreported", job=job.entrypoint, id=job.id, attempt=starts)
+        ENDED.labels(job.entrypoint, "died").inc()
         if starts >= self._attempts:
             raise JobAbandonedError(job.entrypoint, starts)
         await self._queries.retry(job.id, self._delay(starts), died=True)
@@ -186,16 +204,20 @@ class JobRunner:
             raise
         if task.cancelled() and self._stopping.is_set():
             log.info("job_released", job=job.entrypoint, id=job.id)
+            ENDED.labels(job.entrypoint, "released").inc()
             await self._queries.release(job.id)
             return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             # Before another job may begin, which could end the process with this outcome unwritten.
             await self._queries.acknowledge(job.id)
+            ENDED.labels(job.entrypoint, "done").inc()
             return
         if starts >= self._attempts:
+            ENDED.labels(job.entrypoint, "held").inc()
             raise JobFailedError(job.entrypoint, starts) from error
         log.warning("job_failed", job=job.entrypoint, id=job.id, attempt=starts, exc_info=error)
+        ENDED.labels(job.entrypoint, "retried").inc()
         await self._queries.retry(job.id, self._delay(starts), died=False)
 
     def _delay(self, starts: int) -> timedelta:
@@ -224,7 +246,15 @@ async def _by_executor(job: Job) -> None:
 
 
 async def _call(handler: Handler, job: Job) -> None:
-    await handler(msgspec.json.decode(job.payload or b"{}"))
+    wanted_by = (job.headers or {}).get(tracing.HEADER)
+    span = tracing.span(
+        f"job {job.entrypoint}",
+        "consumer",
+        parent=wanted_by if isinstance(wanted_by, str) else None,
+        attributes={"tokportal.attempt": job.attempts + 1},
+    )
+    with span, SECONDS.labels(job.entrypoint).time():
+        await handler(msgspec.json.decode(job.payload or b"{}"))
 
 
 class _Room:

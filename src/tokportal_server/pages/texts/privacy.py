@@ -91,11 +91,11 @@ _ERASE: Final[Mapping[str, str]] = {
     "erase.workspace_name": "Type its name: {name}",
     "erase.workspace_do": "Erase it for good",
     "erase.reason_hint": "It is kept in the audit log: name nobody in it.",
-    "erase.state_deleting": "Being erased. Gone so far: {rows} rows, {files} files.",
+    "erase.state_deleting": "Being erased. Gone so far: rows {rows}, files {files}.",
     "erase.state_settling": (
-        "Erased: {rows} rows, {files} files. Workers look once more for what was on its way:"
+        "Erased: rows {rows}, files {files}. Workers look once more for what was on its way:"
     ),
-    "erase.state_done": "Erased: {rows} rows, {files} files.",
+    "erase.state_done": "Erased: rows {rows}, files {files}.",
     "erase.person": "Erase this person",
     "erase.person_what": (
         "Deletes name, address, password, second step, sessions, links and notices, and ends their"

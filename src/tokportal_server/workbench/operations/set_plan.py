@@ -12,7 +12,7 @@ from tokportal_server.workbench.claim_guard import check_reason
 from tokportal_server.workspaces.audit import write_audit
 from tokportal_server.workspaces.errors import WorkspaceNotFoundError
 
-SET = "UPDATE workspaces SET plan = $2 WHERE id = $1 RETURNING id"
+SET = "UPDATE workspaces SET plan = $2 WHERE id = $1 AND erased_at IS NULL RETURNING id"
 PLANS: Final = ("starter", "creator", "full")
 
 

@@ -34,7 +34,7 @@ SELECT p.name, p.amount, NULLIF(p.valid_from, '-infinity') AS valid_from, p.work
  WHERE $2::text IS NULL OR p.name = $2
  ORDER BY p.valid_from DESC, p.name, p.workspace_id NULLS LAST
 """
-WORKSPACE = "SELECT id FROM workspaces WHERE id = $1"
+WORKSPACE = "SELECT id FROM workspaces WHERE id = $1 AND erased_at IS NULL"
 NAMES = tuple(field.name for field in msgspec.structs.fields(Prices))
 # What a workspace may have prices of its own for (contract section 5).
 OWN_NAMES = ("account_creation", "video_slot")

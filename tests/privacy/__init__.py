@@ -1,0 +1,1 @@
+"""Erasing and exporting what belongs to a workspace or a person."""
