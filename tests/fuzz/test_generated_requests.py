@@ -16,6 +16,7 @@ from tokportal_server.workspaces.operations.api_keys import create_api_key
 TAGS = sorted({op.tag for op in built().values() if not op.beyond_reference})
 
 
+@pytest.mark.hazard(36)
 @pytest.mark.parametrize("tag", TAGS)
 async def test_a_groups_operations_answer_generated_requests_as_documented(
     campaign: Campaign, tag: str
@@ -23,6 +24,7 @@ async def test_a_groups_operations_answer_generated_requests_as_documented(
     await campaign.run(PHASES, "--include-tag", tag)
 
 
+@pytest.mark.hazard(36)
 async def test_operations_chained_by_links_answer_as_documented(campaign: Campaign) -> None:
     await campaign.run(("stateful",))
 
@@ -40,6 +42,7 @@ async def test_the_clock_of_a_rehearsal_answers_generated_requests_as_documented
     await replace(campaign, key=key).run(PHASES, "--include-tag", "Rehearsal")
 
 
+@pytest.mark.hazard(36)
 @pytest.mark.fuzz
 @pytest.mark.parametrize("number", range(1, 5))
 async def test_a_long_night_of_requests_is_answered_as_documented(

@@ -55,7 +55,8 @@ def _any_of(stems: tuple[str, ...], anywhere: tuple[str, ...]) -> str:
 
 # "der Bestätigungscode" and "Sicherheits-Code" end in the stem as well.
 CODE_WORD: Final = re.compile(
-    rf"\w*code\w*|{_any_of(_CODE, _CODE_ANYWHERE)}",
+    # From a word's beginning, or a text without blanks would be searched from each letter anew.
+    rf"(?<!\w)\w*code\w*|{_any_of(_CODE, _CODE_ANYWHERE)}",
     re.IGNORECASE,
 )
 OTHER_CODE: Final = re.compile(

@@ -99,6 +99,7 @@ async def keep_code(ports: Ports, mail: InboundMail) -> int:
     )
     hashes = [h for to in mail.recipients for h in address_hashes(ports.vault, to)]
     async with ports.database.connection() as conn:
+        await ports.maintenance.refuse_writes(conn)
         found = await conn.fetch(FIND_ACCOUNTS, hashes)
         if len({row["workspace_id"] for row in found}) > 1:
             log.warning("inbound_mail_ambiguous", accounts=[str(row["id"]) for row in found])

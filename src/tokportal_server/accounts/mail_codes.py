@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final
 
 from tokportal_server.accounts.code_words import CODE_WORD, NUMBERED_THING, OTHER_CODE, UNIT
@@ -23,7 +24,8 @@ _NEAR_A_YEAR: Final = 15
 _AFTERWARDS: Final = 30
 _BEFORE: Final = 40
 _LONGEST: Final = 200_000
-_PAGE_ADDRESS: Final = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+")
+# Addresses of mail are sought from a word's beginning: from each letter anew takes for ever.
+_PAGE_ADDRESS: Final = re.compile(r"(?:https?://|www\.)\S+|(?<!\S)\S+@\S+")
 _CANDIDATE: Final = re.compile(
     r"(?<![A-Za-z0-9_.,:/+=$€£#-])"
     r"(?:[A-Z]{1,3}-)?"
@@ -39,7 +41,20 @@ _BLOCKS: Final = frozenset(
 )
 # Without a blank after them they would look like those inside a number.
 _WIDE_MARKS: Final = str.maketrans({"\uff0c": ", ", "\uff1a": ": ", "\uff0e": ". "})
-_UNSEEN: Final = frozenset(("head", "script", "style", "template", "title"))
+# The standard library's parser takes minutes for a mail of tags that do not end (of Python 3.11.7;
+# it searches the rest for each of them). Here each character is passed once: what does not end
+# lasts to the next "<", or to the end.
+_MARKUP: Final = re.compile(
+    r"""(?isx)
+      <!--.*?(?:-->|\Z)                                            # a comment
+    | <(head|script|style|template|title)\b.*?(?:</\1\s*+>|\Z)     # what nobody sees
+    | <(/?[a-z][a-z0-9]*)(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>      # a tag
+    | <(/?[a-z][a-z0-9]*)[^<>]*+>?                                 # one whose quotes do not close
+    | <[!?/][^<>]*+>?                                              # a declaration
+    """
+)
+# Of more digits than any character has; a number of thousands of digits is an error to read.
+_NO_CHARACTER: Final = re.compile(r"&#[0-9]{8,};?|&#x[0-9a-f]{7,};?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +77,20 @@ def find_code(*, subject: str = "", text: str = "", html: str = "") -> str | Non
 
 def text_of_html(html: str) -> str:
     """Give what a reader of an HTML mail sees, block by block on lines of its own."""
-    reader = _Reader()
-    reader.feed(html[:_LONGEST])
-    reader.close()
-    return "".join(reader.parts)
+    html, at = html[:_LONGEST], 0
+    parts: list[str] = []
+    for mark in _MARKUP.finditer(html):
+        parts.append(_seen(html[at : mark.start()]))
+        tag = (mark[2] or mark[3] or "").removeprefix("/")
+        if tag.lower() in _BLOCKS:
+            parts.append("\n")
+        at = mark.end()
+    return "".join([*parts, _seen(html[at:])])
 
 
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        self._unseen += tag in _UNSEEN
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen -= tag in _UNSEEN and self._unseen > 0
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            # Line breaks of the source mean nothing.
-            self.parts.append(re.sub(r"\s+", " ", data))
+def _seen(text: str) -> str:
+    # Line breaks of the source mean nothing.
+    return re.sub(r"\s+", " ", unescape(_NO_CHARACTER.sub("", text)))
 
 
 def _plain(text: str) -> str:
@@ -114,9 +116,13 @@ def _nearest(text: str) -> str | None:
 
 
 def _candidates(text: str, words: list[tuple[int, int]]) -> Iterator[_Found]:
+    ends = [last for _, last in words]
     for match in _CANDIDATE.finditer(text):
         begin, end = match.span()
-        distance = min((_distance(word, begin, end) for word in words), default=_NEAR + 1)
+        # The nearest is the last word before the number or the first after it.
+        after = bisect_right(ends, begin)
+        around = words[max(0, after - 1) : after + 1]
+        distance = min((_distance(word, begin, end) for word in around), default=_NEAR + 1)
         digits = re.sub(r"[^0-9]", "", match[1])
         near = _NEAR_A_YEAR if _YEAR.fullmatch(digits) else _NEAR
         if distance <= near and not _counts_something_else(text, begin, end):

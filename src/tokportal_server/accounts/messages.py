@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from tokportal_server.http.errors import UnsupportedContentTypeError
 from tokportal_server.http.validation import Problem, decode_body, refuse, refuse_malformed_json
+from tokportal_server.lib.errors import ApiError
 
 _TYPES: Final = ("application/json", "message/rfc822")
 # Where mail servers write whom a message was delivered to; `To` may name a list or an alias.
@@ -47,27 +48,48 @@ def read_message(body: bytes, content_type: str) -> InboundMail:
         refuse_malformed_json(body)
         return decode_body(InboundMail, body)
     if kind == "message/rfc822":
-        return _of_message(body)
+        return _read_rfc822(body)
     raise UnsupportedContentTypeError(
         f"Content-Type is {content_type[:80]!r}; send {' or '.join(_TYPES)}.",
         details={"accepted": list(_TYPES)},
     )
 
 
+def _read_rfc822(body: bytes) -> InboundMail:
+    """Read a message, whatever it is made to do to its reader.
+
+    Raises:
+        ValidationError: it cannot be read.
+    """
+    try:
+        return _of_message(body)
+    except ApiError:
+        raise
+    except Exception:
+        # The library raises a dozen kinds of error, RecursionError among them.
+        refuse([Problem("body", "is no message that can be read")])
+        raise
+
+
 def _of_message(body: bytes) -> InboundMail:
     message = email.message_from_bytes(body, policy=modern)
-    given = [str(value) for name in _RECIPIENTS for value in message.get_all(name, [])]
+    given = [_storable(value) for name in _RECIPIENTS for value in message.get_all(name, [])]
     recipients = list(dict.fromkeys(address for _, address in getaddresses(given) if address))
     if not recipients:
         refuse([Problem("body", f"has none of the headers {', '.join(_RECIPIENTS)}")])
     return InboundMail(
-        message_id=str(message.get("Message-ID", "")) or hashlib.sha256(body).hexdigest(),
+        message_id=_storable(message.get("Message-ID", "")) or hashlib.sha256(body).hexdigest(),
         recipients=recipients[:_MOST_RECIPIENTS],
-        sender=str(message.get("From", "")),
-        subject=str(message.get("Subject", "")),
+        sender=_storable(message.get("From", "")),
+        subject=_storable(message.get("Subject", "")),
         text=_part(message, "plain"),
         html=_part(message, "html"),
     )
+
+
+def _storable(header: object) -> str:
+    """Give a header as text; bytes of no character set come as lone surrogates."""
+    return str(header).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _part(message: EmailMessage, kind: str) -> str:
@@ -80,5 +102,5 @@ def _part(message: EmailMessage, kind: str) -> str:
         return ""
     try:
         return content.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
+    except (LookupError, ValueError):
         return content.decode("utf-8", "replace")

@@ -82,6 +82,16 @@ async def get_account(
     return _account(row, base_url)
 
 
+async def require_account(conn: Connection, workspace_id: UUID, account_id: UUID) -> None:
+    """Make sure that an account is the workspace's, in review or delivered.
+
+    Raises:
+        SavedAccountNotFoundError: the workspace has no such account.
+    """
+    if await conn.fetchval(EXISTS, workspace_id, account_id) is None:
+        raise account_not_found(account_id)
+
+
 async def list_accounts(
     conn: Connection, workspace_id: UUID, query: ListAccountsQuery, *, base_url: str
 ) -> tuple[list[SavedAccount], Page]:
@@ -136,8 +146,7 @@ async def active_edit_request(
     row = await conn.fetchrow(ACTIVE_REQUEST, workspace_id, account_id)
     if row is not None:
         return _edit_request(row, base_url)
-    if await conn.fetchval(EXISTS, workspace_id, account_id) is None:
-        raise account_not_found(account_id)
+    await require_account(conn, workspace_id, account_id)
     return None
 
 
@@ -163,7 +172,13 @@ def _edit_request(row: Row, base_url: str) -> EditRequest:
 async def list_account_bans(
     conn: Connection, workspace_id: UUID, query: ListAccountBansQuery
 ) -> tuple[list[AccountBan], Page]:
-    """Give a page of bans, newest first."""
+    """Give a page of bans, newest first.
+
+    Raises:
+        SavedAccountNotFoundError: ``account_id`` is no account of the workspace.
+    """
+    if query.account_id is not None:
+        await require_account(conn, workspace_id, query.account_id)
     filters = (workspace_id, query.status, query.resolution, query.account_id, query.earliest)
     rows = await conn.fetch(LIST_BANS, *filters, query.per_page, query.offset)
     total = await conn.fetchval(COUNT_BANS, *filters)

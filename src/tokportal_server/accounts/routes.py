@@ -223,6 +223,7 @@ async def post_edit_request(call: Call, body: AccountEditRequest) -> Answer:
     "listAccountBans",
     summary="List account bans",
     returns=list[AccountBan],
+    errors=(SavedAccountNotFoundError,),
     paged=True,
     addition=True,
 )

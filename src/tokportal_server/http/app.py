@@ -44,7 +44,8 @@ def build_app(
         Pipeline(operation, ports, base_url, form_limits.get(operation.operation_id))
         for operation in operations
     )
-    return Wire(Dispatch(pipelines, others), requests)
+    trusted = ports.settings.trusted_proxies
+    return Wire(Dispatch(pipelines, others), requests, trusted=trusted)
 
 
 def _answer_exception(request: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 
 from tokportal_server.http.errors import (
@@ -13,16 +14,21 @@ from tokportal_server.http.errors import (
 from tokportal_server.http.validation import refuse_malformed_json
 
 IDLE_SECONDS = 30.0
+# A modem of 1996 sends five times as much; whoever sends less only means to stay.
+SLOWEST_BYTES_PER_SECOND = 500
 
 
 async def arriving(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Pass a body's chunks on while they come.
 
     Raises:
-        BodyTimeoutError: nothing came for ``IDLE_SECONDS``.
+        BodyTimeoutError: nothing came for ``IDLE_SECONDS``; or, after as long, the whole body comes
+            more slowly than ``SLOWEST_BYTES_PER_SECOND``. What we do between chunks is not counted.
     """
     chunks = aiter(stream)
+    waited, received = 0.0, 0
     while True:
+        began = time.monotonic()
         try:
             async with asyncio.timeout(IDLE_SECONDS):
                 chunk = await anext(chunks)
@@ -33,6 +39,14 @@ async def arriving(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
                 f"No byte of the body has come for {IDLE_SECONDS:g} s. Nothing was changed: send"
                 " the request again."
             ) from None
+        received += len(chunk)
+        waited += time.monotonic() - began
+        if waited > IDLE_SECONDS + received / SLOWEST_BYTES_PER_SECOND:
+            raise BodyTimeoutError(
+                f"In {waited:.0f} s only {received} bytes of the body have come; at least"
+                f" {SLOWEST_BYTES_PER_SECOND} a second are needed. Nothing was changed: send the"
+                " request again over a better connection."
+            )
         yield chunk
 
 

@@ -31,6 +31,11 @@ def client_address(scope: Any, trusted: Sequence[str]) -> str:
     return peer
 
 
+def is_from_one_of(scope: Any, networks: Sequence[str]) -> bool:
+    """Tell whether whoever asks, the last proxy if there are some, is of those networks."""
+    return bool(networks) and _is_one_of(str((scope.get("client") or ("",))[0]), networks)
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -20,8 +21,12 @@ from tokportal_server.http.not_offered import not_offered
 from tokportal_server.http.registry import BASE_PATH
 from tokportal_server.lib.db import UNAVAILABLE, unavailable
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.storage import cannot_store
 
 log = structlog.get_logger(__name__)
+
+# What a disk without room for an upload says.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def render_failure(scope: Any, exception: Exception) -> Rendered:
@@ -69,6 +74,8 @@ def _as_api_error(scope: Any, exception: Exception) -> ApiError:
     if isinstance(exception, UNAVAILABLE):
         log.warning("database_unavailable", error=str(exception))
         return unavailable("the database does not answer")
+    if isinstance(exception, OSError) and exception.errno in _FULL:
+        return cannot_store(exception)
     log.error("unhandled_exception", exc_info=exception)
     return InternalError(
         "Something went wrong on our side; nothing was changed. Tell the operator the request id."

@@ -24,7 +24,12 @@ from tokportal_server.http.errors import (
     InvalidIdempotencyKeyError,
 )
 from tokportal_server.lib.crypto import Vault
-from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.db import (
+    UNAVAILABLE,
+    Connection,
+    Database,
+    ServiceUnavailableError,
+)
 from tokportal_server.lib.patience import Patience
 
 KEPT = timedelta(hours=24)
@@ -256,8 +261,10 @@ async def leased(database: Database, keyed: Keyed) -> AsyncIterator[Lease | Rend
         yield Lease(keyed, token)
     finally:
         renewal.cancel()
-        async with database.connection() as conn:
-            await conn.execute(RELEASE, keyed.workspace_id, keyed.key, token)
+        # One that cannot be given back lapses, and says nothing about what the block has done.
+        with suppress(*UNAVAILABLE, ServiceUnavailableError):
+            async with database.connection() as conn:
+                await conn.execute(RELEASE, keyed.workspace_id, keyed.key, token)
 
 
 async def _renew(database: Database, keyed: Keyed, token: UUID, term: timedelta) -> None:

@@ -21,6 +21,8 @@ from tokportal_server.lib.errors import ApiError
 
 _FIELD_BYTES = 64 * 1024
 _WRITE_BYTES = 1 << 20
+# What a form has beside its file, at most: other parts, and what stands between parts.
+_FRAME_BYTES = 4 << 20
 
 
 @dataclass(slots=True)
@@ -65,16 +67,20 @@ async def receive(
     directory: Path,
     max_bytes: int,
     too_large: Callable[[int], ApiError],
+    declared: bytes | None = None,
 ) -> AsyncIterator[Upload]:
     """Receive a form of text fields and one part named ``file``, in either order.
 
     The temporary file is in ``directory`` and gone when the block ends. ``too_large(limit)`` makes
-    the refusal of a file over ``max_bytes``.
+    the refusal of a file over ``max_bytes``; of a body whose ``declared`` length (the header
+    ``Content-Length``) leaves no other possibility nothing is read.
 
     Raises:
         MalformedMultipartError: the body is not a readable form.
         ValidationError: a text part is too long.
     """
+    if int(declared or b"0") > max_bytes + _FRAME_BYTES:
+        raise too_large(max_bytes)
     descriptor, name = await asyncio.to_thread(_temporary_file, directory)
     upload = Upload(Path(name))
     try:

@@ -1,6 +1,7 @@
 """One request of one operation, in the order of checks of contract section 1.
 
-1. Admission: key, token bucket (its own round trip, committed whatever follows), scope.
+1. Admission: key, token bucket (its own round trip, committed whatever follows), scope;
+   while there is maintenance, writes end here.
 2. The body's type and length.
 3. The idempotency key: replay, refuse, or hold it.
 4. Parameters and body, every problem at once.
@@ -37,7 +38,7 @@ from tokportal_server.http.validation import (
     refuse,
     unstorable_text,
 )
-from tokportal_server.lib.db import Connection
+from tokportal_server.lib.db import Connection, OutcomeUnknownError
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.patience import Patience
 from tokportal_server.lib.ports import Ports
@@ -74,6 +75,7 @@ class Pipeline:
         if self.operation.mutating:
             async with self.ports.database.connection() as conn:
                 caller = await self._admit(conn, headers, scope)
+                await self.ports.maintenance.refuse_writes(conn)
             if self.operation.form:
                 return await self._run_form(request, headers, caller)
             raw = await read_json(
@@ -199,6 +201,7 @@ class Pipeline:
             directory=self.ports.settings.incoming,
             max_bytes=self.form_limits.max_bytes,
             too_large=self.form_limits.too_large,
+            declared=headers.get(b"content-length"),
         ) as upload:
             call = self._call(request, headers, caller)
             call.upload = upload
@@ -237,6 +240,9 @@ class Pipeline:
             return await self._commit(call, None, lambda work: self._imagine(work, call, arguments))
         try:
             return await self._record(effect, call, keyed, lease)
+        except OutcomeUnknownError:
+            # What was done outside may be recorded by now, or in a moment: it is left to the sweep.
+            raise
         except BaseException:
             await asyncio.shield(effect.undo())
             raise
@@ -264,7 +270,7 @@ class Pipeline:
             headers=headers,
             base_url=self.base_url,
             caller=caller,
-            dry_run=self.operation.mutating and _wants_dry_run(headers),
+            dry_run=self.operation.mutating and _wants_dry_run(request, headers),
         )
 
     def _arguments(self, request: Request, raw: bytes) -> dict[str, Any]:
@@ -341,11 +347,14 @@ class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
     """The body or query of an operation that takes none: an empty object is let pass."""
 
 
-def _wants_dry_run(headers: dict[bytes, bytes]) -> bool:
-    """Read ``X-TokPortal-Dry-Run``. A typo must never become a live call."""
-    given = headers.get(b"x-tokportal-dry-run")
+def _wants_dry_run(request: Request, headers: dict[bytes, bytes]) -> bool:
+    """Read ``X-TokPortal-Dry-Run``. Neither a typo nor a contradiction may become a live call."""
+    name = b"x-tokportal-dry-run"
+    given = headers.get(name)
     if given is None:
         return False
+    if len(headers) < len(request.scope["headers"]):
+        given = b", ".join(value for key, value in request.scope["headers"] if key == name)
     text = given.decode("latin-1").strip()
     if text.lower() in ("true", "1"):
         return True

@@ -1,4 +1,4 @@
-"""Routes beside the API: health, readiness, metrics, and the OpenAPI document itself."""
+"""Routes beside the API: health, readiness, and the OpenAPI document itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from tokportal_server import __version__
 from tokportal_server.lib.ports import Ports
@@ -26,14 +25,18 @@ def system_routes(ports: Ports) -> list[HTTPRouteHandler]:
 
     @get("/readyz", media_type=MediaType.JSON)
     async def readyz() -> dict[str, Any]:
-        """Say that the database answers and is migrated; 503 otherwise."""
-        async with ports.database.connection() as conn:
-            return {"status": "ready", "schema": await conn.fetchval(READY)}
+        """Say that the database answers and is migrated; 503 otherwise.
 
-    @get("/metrics")
-    async def metrics() -> Response[bytes]:
-        """Metrics of this process in Prometheus's text format."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        Maintenance is told of and is no failure: reading goes on.
+        """
+        async with ports.database.connection() as conn:
+            schema = await conn.fetchval(READY)
+            notice = await ports.maintenance.look(conn)
+        return {
+            "status": "ready",
+            "schema": schema,
+            "maintenance": None if notice is None else notice.reason,
+        }
 
     @get("/api/ext/openapi.json")
     async def openapi() -> Response[bytes]:
@@ -41,7 +44,7 @@ def system_routes(ports: Ports) -> list[HTTPRouteHandler]:
         document = contract_file("openapi.json").read_bytes()
         return Response(document, media_type=MediaType.JSON)
 
-    return [healthz, readyz, metrics, openapi]
+    return [healthz, readyz, openapi]
 
 
 def encode_document(document: dict[str, Any]) -> bytes:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Protocol, TypeVar, get_args, get_origin, runtime_checkable
 from urllib.parse import unquote_plus
 
@@ -28,6 +29,11 @@ from tokportal_server.http.wording import describe, shown
 T = TypeVar("T", bound=msgspec.Struct)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_ECHO = 200
+# What a person reads of an answer; a hostile body has a hundred thousand problems, and an answer
+# that listed them all would be many times as long as the request.
+_MOST_LISTED = 100
+_MOST_NAMED = 10
+_DEEPEST_NAMED = 20
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,12 +54,15 @@ class HasRules(Protocol):
 
 
 def refuse(problems: list[Problem]) -> None:
-    """Raise the 400 that lists ``problems``; do nothing if there are none."""
+    """Raise the 400 that lists ``problems``, the first hundred; do nothing if there are none."""
     if not problems:
         return
     first = problems[0]
     more = f" ({len(problems) - 1} more in details.errors)" if len(problems) > 1 else ""
-    errors = [msgspec.structs.replace(p, value=_echo(p.value)) for p in problems]
+    if len(problems) > _MOST_LISTED:
+        more = f" ({len(problems) - 1} more; details.errors lists the first {_MOST_LISTED})"
+    listed = problems[:_MOST_LISTED]
+    errors = [msgspec.structs.replace(p, value=_echo(p.value)) for p in listed]
     value = errors[0].value
     got = "" if value is msgspec.UNSET or value is None else f"; got {shown(value)}"
     raise ValidationError(
@@ -73,22 +82,51 @@ def _echo(value: object) -> object:
     return msgspec.UNSET
 
 
-def unstorable_text(value: object, field: str = "") -> Iterator[Problem]:
+def unstorable_text(value: object) -> Iterator[Problem]:
     """Yield a problem for each text with U+0000 or a lone surrogate, which PostgreSQL refuses."""
+    way: list[str | int] = []
+    for _ in islice(_unstorable(value, way), _MOST_LISTED):
+        yield Problem(
+            _written(way) or "body", "must not contain U+0000 or a lone surrogate; remove it"
+        )
+
+
+def _unstorable(value: object, way: list[str | int]) -> Iterator[None]:
+    """Stop at each such text; ``way`` then leads to it.
+
+    The way is written out for a problem alone: at each step of a deep document it would take the
+    square of the document's length.
+    """
     if isinstance(value, str):
         if "\0" in value or _SURROGATE.search(value):
-            yield Problem(field or "body", "must not contain U+0000 or a lone surrogate; remove it")
+            yield
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from unstorable_text(key, f"{field}.{_printable(key)}".lstrip("."))
-            yield from unstorable_text(item, f"{field}.{_printable(key)}".lstrip("."))
+            way.append(key)
+            yield from _unstorable(key, way)
+            yield from _unstorable(item, way)
+            way.pop()
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from unstorable_text(item, f"{field}[{index}]")
+            way.append(index)
+            yield from _unstorable(item, way)
+            way.pop()
+
+
+def _written(way: Sequence[str | int]) -> str:
+    steps = (f"[{s}]" if isinstance(s, int) else f".{_printable(s)}" for s in way[:_DEEPEST_NAMED])
+    return "".join(steps).removeprefix(".")
 
 
 def _printable(name: str) -> str:
-    return _SURROGATE.sub("\ufffd", name).replace("\0", "\\u0000")
+    short = name if len(name) <= _LONGEST_ECHO else name[:_LONGEST_ECHO] + "…"
+    return _SURROGATE.sub("\ufffd", short).replace("\0", "\\u0000")
+
+
+def _listing(names: Sequence[str]) -> str:
+    """Write names into a sentence, as many as it holds."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @lru_cache(maxsize=256)
@@ -164,10 +202,9 @@ def _explain(kind: type[T], document: Any) -> T:
         return known
     problems, unknown = check_fields(kind, document)
     if unknown and not problems:
-        names = ", ".join(unknown)
         raise UnknownFieldError(
-            f"Unknown field(s): {names}. Known: {', '.join(_known(kind))}.",
-            details={"fields": unknown},
+            f"Unknown field(s): {_listing(unknown)}. Known: {', '.join(_known(kind))}.",
+            details={"fields": unknown[:_MOST_LISTED]},
         )
     problems += [Problem(name, "is not a field of this request; remove it") for name in unknown]
     refuse(problems)
@@ -185,14 +222,15 @@ def _foreign_options(kind: type[msgspec.Struct], document: Mapping[str, Any]) ->
     found = [name for name in document if prefixes and name.startswith(prefixes)]
     if asked := [name for name in found if document[name] not in (None, False, 0, "", [])]:
         raise OptionNotOfferedError(
-            f"{asked[0]}: this server does not offer it. Leave it out.",
-            details={"fields": asked},
+            f"{_printable(asked[0])}: this server does not offer it. Leave it out.",
+            details={"fields": [_printable(name) for name in asked[:_MOST_LISTED]]},
         )
     return found
 
 
-def _without(document: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in names}
+def _without(document: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    left_out = frozenset(names)
+    return {name: value for name, value in document.items() if name not in left_out}
 
 
 def _known(kind: type[msgspec.Struct]) -> list[str]:
@@ -218,7 +256,8 @@ def check_fields(
         except msgspec.ValidationError as error:
             problems.append(_problem(info, document[name], str(error)))
             broken.add(info.name)
-    unknown = [_printable(name) for name in document if name not in _known(kind)]
+    known = frozenset(_known(kind))
+    unknown = [_printable(name) for name in document if name not in known]
     # Who named a field, if wrongly, need not hear that the body as a whole asks for nothing.
     silenced = broken | {"body"} if broken or unknown else broken
     problems += [p for p in _rules(kind, good, broken) if p.field not in silenced]
@@ -252,8 +291,8 @@ def decode_query(kind: type[T], raw: bytes) -> T:
     known = {f.encode_name: f for f in msgspec.structs.fields(kind)}
     if unknown := [_printable(name) for name in values if name not in known]:
         raise UnknownParameterError(
-            f"Unknown parameter(s): {', '.join(unknown)}. Known: {', '.join(known) or 'none'}.",
-            details={"parameters": unknown},
+            f"Unknown parameter(s): {_listing(unknown)}. Known: {', '.join(known) or 'none'}.",
+            details={"parameters": unknown[:_MOST_LISTED]},
         )
     document: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -264,7 +303,10 @@ def decode_query(kind: type[T], raw: bytes) -> T:
             problems.append(Problem(name, "must be given once"))
         else:
             document[name] = given[0]
-    refuse([*problems, *unstorable_text(document), *check_fields(kind, document, strict=False)[0]])
+    # What is no text cannot be read as anything else either: the decoder would fail on it.
+    unstorable = list(unstorable_text(document))
+    broken = [] if unstorable else check_fields(kind, document, strict=False)[0]
+    refuse([*problems, *unstorable, *broken])
     query = msgspec.convert(document, kind, strict=False)
     # The word "null" is read as None, which is how our structs write that nothing was given.
     nulls = [name for name in document if getattr(query, known[name].name) is None]

@@ -6,12 +6,19 @@ of 8: none finishes), so connections are passed down and never taken twice.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import msgspec
+from asyncpg.connection import LoggedQuery
+from prometheus_client import Counter, Histogram
 
+from tokportal_server.lib import tracing
 from tokportal_server.lib.errors import ApiError
 
 if TYPE_CHECKING:
@@ -23,6 +30,17 @@ else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+WAITS = Histogram(
+    "tokportal_database_wait_seconds",
+    "Time for a database connection, where none lay idle.",
+    buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
+)
+REFUSALS = Counter(
+    "tokportal_database_refusals",
+    "Times that there was no connection: all were busy, or the database was away.",
+    ["reason"],
+)
+
 # What a statement raises when the server is away, going away, full, or gave this one up.
 UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
@@ -31,7 +49,8 @@ UNAVAILABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    # Full: of connections, of memory, or its disk.
+    asyncpg.InsufficientResourcesError,
     asyncpg.DeadlockDetectedError,
     asyncpg.QueryCanceledError,
     ConnectionError,
@@ -42,7 +61,7 @@ _CANNOT_CONNECT = (*UNAVAILABLE, asyncpg.InterfaceError, FileNotFoundError)
 
 
 class ServiceUnavailableError(ApiError):
-    """The database is away, or every connection is busy: nothing was done, try again."""
+    """The database is away, every connection is busy, or there is maintenance: nothing was done."""
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
@@ -56,6 +75,28 @@ def unavailable(reason: str) -> ServiceUnavailableError:
     return ServiceUnavailableError(
         f"The server cannot answer right now ({reason}). Nothing was changed: send the same request"
         " again in a moment.",
+        retry_after=2,
+    )
+
+
+class OutcomeUnknownError(ServiceUnavailableError):
+    """The database was lost while a change was made final: it was made, or it was not."""
+
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+    remedy = (
+        "You: send the same request again with the same `Idempotency-Key`. If it had none, look"
+        " first whether it was done."
+    )
+
+
+def outcome_unknown() -> OutcomeUnknownError:
+    """Give the 503 for a commit that nobody confirmed."""
+    return OutcomeUnknownError(
+        "The database was lost while your change was being made final, so it may have been made or"
+        " not. Send the same request again with the same Idempotency-Key: it is done once. If it"
+        " had no key, look first whether it was done.",
+        details={"outcome": "unknown"},
         retry_after=2,
     )
 
@@ -82,6 +123,16 @@ async def prepare_connection(connection: Connection) -> None:
         )
 
 
+def _note_statement(query: LoggedQuery) -> None:
+    tracing.note_statement(query.query, query.elapsed, query.exception)
+
+
+async def _prepare_pooled(connection: Connection) -> None:
+    await prepare_connection(connection)
+    if tracing.is_on():
+        connection.add_query_logger(_note_statement)
+
+
 async def _keep_session_state(_: Connection) -> None:
     # asyncpg would send a round trip of RESETs at every release. Nothing here changes a session's
     # state (locks and settings are the transaction's), so there is nothing to reset.
@@ -100,9 +151,17 @@ def is_lost(connection: Connection) -> bool:
 class Database:
     """A pool of connections. Use :meth:`open`, and :meth:`close` at the end."""
 
-    def __init__(self, pool: Pool, *, acquire_seconds: float = CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        acquire_seconds: float = CONNECT_SECONDS,
+        connect: Callable[[], Awaitable[Connection]] = asyncpg.connect,
+    ) -> None:
         self._pool = pool
         self._acquire_seconds = acquire_seconds
+        self._connect = connect
+        self._lending = _Lending()
 
     @classmethod
     async def open(cls, dsn: str, *, size: int, pooler: str = "none") -> Database:
@@ -122,11 +181,18 @@ class Database:
             dsn,
             min_size=min(2, size),
             max_size=size,
-            init=prepare_connection,
+            init=_prepare_pooled,
             reset=_keep_session_state,
             **options,
         )
-        return cls(pool)
+        return cls(pool, connect=partial(asyncpg.connect, dsn, **options))
+
+    async def connect_aside(self) -> Connection:
+        """Open a connection outside the pool, for a thread with an event loop of its own.
+
+        The caller closes it. Whatever connecting fails with is raised as it is.
+        """
+        return await self._connect()
 
     async def close(self) -> None:
         """Close every connection, waiting for those in use."""
@@ -139,29 +205,61 @@ class Database:
             ServiceUnavailableError: none was free within two seconds, the server is away, or the
                 connection was lost.
         """
-        return _Lent(self._pool, self._acquire_seconds)
+        return _Lent(self._pool, self._acquire_seconds, self._lending)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection right now."""
+        return self._lending.waiting
+
+    def connections(self) -> dict[str, int]:
+        """Give how many connections are used, idle, and not opened yet."""
+        opened, idle = self._pool.get_size(), self._pool.get_idle_size()
+        unopened = self._pool.get_max_size() - opened
+        return {"used": opened - idle, "idle": idle, "unopened": unopened}
+
+
+@dataclass(slots=True)
+class _Lending:
+    """How many wait for a connection of one pool."""
+
+    waiting: int = 0
 
 
 class _Lent:
     """One connection, from the pool and back; a class, because every request passes here."""
 
-    __slots__ = ("_connection", "_patience", "_pool")
+    __slots__ = ("_connection", "_lending", "_patience", "_pool")
 
-    def __init__(self, pool: Pool, patience: float) -> None:
+    def __init__(self, pool: Pool, patience: float, lending: _Lending) -> None:
         self._pool = pool
         self._patience = patience
+        self._lending = lending
         self._connection: PoolConnectionProxy[asyncpg.Record]
 
     async def __aenter__(self) -> Connection:
-        # One that is idle comes at once, without the timer and the task of a wait.
-        patience = None if self._pool.get_idle_size() else self._patience
         try:
-            self._connection = await self._pool.acquire(timeout=patience)
+            # One that is idle comes at once, without the timer and the task of a wait.
+            if self._pool.get_idle_size():
+                self._connection = await self._pool.acquire()
+            else:
+                self._connection = await self._wait()
         except TimeoutError:
+            REFUSALS.labels("busy").inc()
             raise unavailable("every database connection is busy") from None
         except _CANNOT_CONNECT:
+            REFUSALS.labels("away").inc()
             raise unavailable("the database does not answer") from None
         return self._connection
+
+    async def _wait(self) -> PoolConnectionProxy[asyncpg.Record]:
+        began = time.perf_counter()
+        self._lending.waiting += 1
+        try:
+            return await self._pool.acquire(timeout=self._patience)
+        finally:
+            self._lending.waiting -= 1
+            WAITS.observe(time.perf_counter() - began)
 
     async def __aexit__(
         self,

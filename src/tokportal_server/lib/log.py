@@ -7,6 +7,7 @@ redaction. Standard output stays free for what a command prints.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Literal, cast
@@ -16,6 +17,7 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from tokportal_server.lib import tracing
 from tokportal_server.lib.redaction import redact
 
 LEVELS = {
@@ -25,6 +27,10 @@ LEVELS = {
     "error": logging.ERROR,
 }
 
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Tracebacks, which are lines by nature.
+_OF_LINES = frozenset({"exception", "stack"})
 
 # What `configure` chose last, for the lines that do not pass through structlog.
 _form: Literal["json", "console"] = "console"
@@ -40,6 +46,7 @@ def configure(
     _form, _level = format, LEVELS[level]
     ahead: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -104,6 +111,13 @@ class request_context:  # noqa: N801 - read as a verb: with request_context(...)
         structlog.contextvars.reset_contextvars(**self._tokens)
 
 
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say which trace an event belongs to; a structlog processor."""
+    if tracing.is_on():
+        event.update(tracing.ids())
+    return event
+
+
 def _timestamp() -> str:
     return f"{datetime.now(UTC).isoformat('T', 'microseconds')[:26]}Z"
 
@@ -117,6 +131,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     ms: float
     request_id: str
+    trace_id: str | msgspec.UnsetType = msgspec.UNSET
     event: str = "request"
     level: str = "info"
     logger: str = "tokportal_server.http"
@@ -146,6 +161,17 @@ def _as_json(event: EventDict, **_: object) -> str:
 def _renderer(format: Literal["json", "console"]) -> Processor:  # noqa: A002 - as configure
     if format == "json":
         return structlog.processors.JSONRenderer(serializer=_as_json)
-    return structlog.dev.ConsoleRenderer(
+    console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+    return lambda logger, method, event: console(logger, method, _visible(event))
+
+
+def _visible(event: EventDict) -> EventDict:
+    """Write control characters out: a terminal would obey those of a path that somebody sent."""
+    return {
+        name: _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", value)
+        if isinstance(value, str) and name not in _OF_LINES
+        else value
+        for name, value in event.items()
+    }

@@ -12,10 +12,24 @@ from contextlib import suppress
 from typing import Protocol
 
 import structlog
+from prometheus_client import Counter, Gauge
 
 from tokportal_server.lib.db import UNAVAILABLE, ServiceUnavailableError
 
 log = structlog.get_logger(__name__)
+
+DONE = Counter("tokportal_loop_items", "Things that loops of workers have done.", ["loop"])
+FAILED = Counter(
+    "tokportal_loop_failures",
+    "Turns of loops that failed, also for want of the database.",
+    ["loop"],
+)
+TURNED = Gauge(
+    "tokportal_loop_last_turn_timestamp_seconds",
+    "When a loop last came to the end of a turn, in any worker.",
+    ["loop"],
+    multiprocess_mode="max",
+)
 
 _SHORTEST = 0.02
 _LONGEST = 0.5
@@ -42,13 +56,18 @@ async def _run(loop: Loop, stop: asyncio.Event) -> None:
         try:
             done = await loop.run_once()
         except (*UNAVAILABLE, ServiceUnavailableError) as error:
+            FAILED.labels(loop.name).inc()
             log.warning("loop_waits_for_the_database", loop=loop.name, error=str(error))
             done, rest = 0, _LONGEST
         except Exception:
             # A loop never ends by an error: what failed stays claimable, and the log says why.
+            FAILED.labels(loop.name).inc()
             log.exception("loop_failed", loop=loop.name)
             done, rest = 0, _LONGEST
+        else:
+            TURNED.labels(loop.name).set_to_current_time()
         if done:
+            DONE.labels(loop.name).inc(done)
             rest = _SHORTEST
             # Even a busy loop lets the others have their turn.
             await asyncio.sleep(0)

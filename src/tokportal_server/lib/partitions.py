@@ -1,6 +1,6 @@
 """Append-only tables are partitioned by the month: the coming ones are made, the old ones dropped.
 
-The SQL functions stand in the migrations; months are of the real clock, whatever a workspace's says.
+The SQL functions stand in the migrations; months are of the real clock, whatever a workspace has.
 """
 
 from __future__ import annotations

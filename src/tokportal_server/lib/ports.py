@@ -13,6 +13,7 @@ from uuid import UUID
 
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.maintenance import Maintenance
 from tokportal_server.lib.outbound import OutboundPolicy, OutboundPort
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.storage import ObjectStore
@@ -23,7 +24,10 @@ BalanceReader = Callable[[Connection, UUID, datetime], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """One per process; ``stopping`` is set when it shall end, and with it what lasts for ever."""
+    """One per process; ``stopping`` is set when it shall end, and with it what lasts for ever.
+
+    ``maintenance`` says whether anything may be written now.
+    """
 
     settings: Settings
     database: Database
@@ -33,3 +37,4 @@ class Ports:
     vault: Vault
     balance: BalanceReader
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    maintenance: Maintenance = field(default_factory=Maintenance)

@@ -43,8 +43,8 @@ _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/@]+(@)")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _ASSIGNMENT = re.compile(
     r"""(?ix)
-    \b( (?: [a-z0-9]+ [_-] )*                   # db_, x-
-        (?: password | passwd | passphrase | secret | token | api[_-]?key | vault[_-]?key )
+    (?<![a-z0-9])                               # after db_ or x-, which are left as they are
+    ( (?: password | passwd | passphrase | secret | token | api[_-]?key | vault[_-]?key )
         ["']? \s* [=:] \s*
     )
     (?: "[^"]*" | '[^']*' | [^\s"'&,;)}\]]+ )   # quoted, or up to the next separator

@@ -54,6 +54,13 @@ VaultKey = Annotated[
         extra={"accepts": "32 bytes as 64 hexadecimal digits or as base64; several with commas"},
     ),
 ]
+BearerToken = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._~+/=-]{16,200}\Z",
+        extra={"accepts": "16 to 200 letters, digits and `._~+/=-`"},
+    ),
+]
 SigningSecret = Annotated[
     str,
     Meta(

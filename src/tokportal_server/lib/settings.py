@@ -18,6 +18,7 @@ from tokportal_server.lib import environment
 from tokportal_server.lib.environment import SECRET
 from tokportal_server.lib.setting_rules import contradictions
 from tokportal_server.lib.setting_types import (
+    BearerToken,
     CallsPerMinute,
     ClientId,
     HostName,
@@ -120,6 +121,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["json", "console"],
         Meta(description="One JSON object a line, or lines for people."),
     ] = "json"
+    metrics_token: Annotated[
+        BearerToken | None,
+        Meta(
+            description="What `/metrics` wants as `Authorization: Bearer`; without it, it answers "
+            "to this machine only.",
+            extra=SECRET,
+        ),
+    ] = None
+    metrics_port: Annotated[
+        Port | None,
+        Meta(description="Port of `/metrics` and `/healthz` of a worker that runs by itself."),
+    ] = None
     smtp_host: Annotated[
         HostName | None,
         Meta(description="Mail server; without it links are handed over, notices are pages only."),

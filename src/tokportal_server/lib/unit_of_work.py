@@ -16,10 +16,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from tokportal_server.lib import tracing
 from tokportal_server.lib.actor import Actor
-from tokportal_server.lib.db import Connection
+from tokportal_server.lib.db import UNAVAILABLE, Connection, outcome_unknown
 
-WRITE_CHANGES = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+WRITE_CHANGES = "SELECT write_changes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 # The form that contract section 4 gives to ids of things that a dry run only imagined.
 DRY_RUN_PREFIX = "00000000-0000-4000-8000-"
 
@@ -101,6 +102,7 @@ class UnitOfWork:
             self._journal,
             *_columns(counts, 3),
             *_columns(self._events, 4),
+            tracing.carried(),
         )
 
 
@@ -120,13 +122,22 @@ async def unit_of_work(
     """Open a transaction on ``conn``; commit facts, journal, counters and events together.
 
     A dry run takes the same path and rolls everything back; it emits nothing.
+
+    Raises:
+        OutcomeUnknownError: the database was lost during the commit, which it may have done.
     """
     work = UnitOfWork(conn, workspace_id, now, dry_run)
+    committing = False
     try:
         async with conn.transaction():
             yield work
             if dry_run:
                 raise _RollBack  # noqa: TRY301 - raising is how a transaction is told to roll back
             await work.flush()
+            committing = True
     except _RollBack:
         return
+    except UNAVAILABLE as error:
+        if not committing:
+            raise
+        raise outcome_unknown() from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 # at its root.
 _FOLDERS = (_PACKAGE / "_docs", _PACKAGE.parent.parent / "docs")
 _ORDER = (
+    "start-customers",
+    "start-managers",
+    "start-operators",
     "authentication",
     "safe-writes",
     "rate-limits",
@@ -27,27 +31,53 @@ _ORDER = (
     "people",
 )
 _GENERATED = "<!-- generated: "
-_NOT_A_WORD = re.compile(r"[^a-z0-9]+")
+_MARK = re.compile(r"^<!-- .* -->$", re.MULTILINE)
+_NOT_OF_AN_ANCHOR = re.compile(r"[^\w\- ]")
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
+Addresses = Callable[[str], str | None]
+"""Gives the address of a page or picture (a path below ``docs``); None if the site has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A page of prose: ``name`` is its file's name without ``.md``, ``title`` its heading."""
+    """A page of prose; ``path`` is its file below ``docs``, ``title`` its heading."""
 
-    name: str
+    path: str
     title: str
     markdown: str
 
-    def html(self, link: Callable[[str], str]) -> str:
-        """Render what follows the title; ``link`` gives the address of a page's target."""
-        tokens = _PARSER.parse(self.markdown.partition("\n")[2])
+    @property
+    def name(self) -> str:
+        """The name of its file, without ``.md``."""
+        return posixpath.basename(self.path).removesuffix(".md")
+
+    def html(self, address: Addresses) -> str:
+        """Render what follows the title, with links and pictures where the site has them."""
+        # What marks a generated block is for the generator; as text it would be seen.
+        tokens = _PARSER.parse(_MARK.sub("", self.markdown.partition("\n")[2]))
         for position, token in enumerate(tokens):
             if token.type == "heading_open":
                 token.attrSet("id", slug(tokens[position + 1].content))
-            token.children = _linked(token.children or [], link) if token.children else None
+            if token.children:
+                token.children = _linked(token.children, lambda href: self._seen(href, address))
         return str(_PARSER.renderer.render(tokens, _PARSER.options, {}))
+
+    def _seen(self, href: str, address: Addresses) -> str | None:
+        if "://" in href or href.startswith("#"):
+            return href
+        file, _, fragment = href.partition("#")
+        found = address(posixpath.normpath(posixpath.join(posixpath.dirname(self.path), file)))
+        return f"{found}#{fragment}" if found and fragment else found
+
+    @property
+    def pictures(self) -> list[str]:
+        """The pictures that it shows, as paths below ``docs``."""
+        shown = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", self.markdown)
+        folder = posixpath.dirname(self.path)
+        return [posixpath.normpath(posixpath.join(folder, one)) for one in shown]
 
     @property
     def headings(self) -> list[str]:
@@ -59,13 +89,35 @@ def load_guides() -> dict[str, Guide]:
     """Read the guides: those with a place in the order first, then the others by name."""
     found = {path.stem: path for path in (_folder() / "guides").glob("*.md")}
     names = [name for name in _ORDER if name in found] + sorted(set(found) - set(_ORDER))
-    return {name: _read(found[name]) for name in names}
+    return {name: _read(f"guides/{name}.md") for name in names}
+
+
+def load_manual() -> dict[str, Guide]:
+    """Read every other page by its target; there are some only in a checkout of the repository."""
+    folder = _folder()
+    if not (folder / "operate").is_dir():
+        return {}
+    paths = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.md")))
+    found = {path: target_of(path) for path in paths}
+    return {target: _read(path) for path, target in found.items() if target.startswith("manual/")}
+
+
+def read_picture(path: str) -> bytes:
+    """Read a picture by its path below ``docs``."""
+    return (_folder() / path).read_bytes()
+
+
+def target_of(path: str) -> str:
+    """Give the target that a path below ``docs`` has on a site."""
+    if path == "errors.md" or path.startswith("guides/"):
+        return path.removesuffix(".md")
+    return f"manual/{path.removesuffix('.md')}" if path.endswith(".md") else path
 
 
 def errors_guide() -> Guide:
     """Read the prose of the page of errors, without the table, which pages make richer."""
-    guide = _read(_folder() / "errors.md")
-    return Guide(guide.name, guide.title, guide.markdown.partition(_GENERATED)[0])
+    guide = _read("errors.md")
+    return Guide(guide.path, guide.title, guide.markdown.partition(_GENERATED)[0])
 
 
 def inline(text: str) -> str:
@@ -74,8 +126,8 @@ def inline(text: str) -> str:
 
 
 def slug(heading: str) -> str:
-    """Give the id of a heading."""
-    return _NOT_A_WORD.sub("-", heading.lower()).strip("-")
+    """Give the id of a heading: the one that readers of the repository link to, too."""
+    return _NOT_OF_AN_ANCHOR.sub("", heading.lower()).replace(" ", "-")
 
 
 def _folder() -> Path:
@@ -86,21 +138,21 @@ def _folder() -> Path:
     raise FileNotFoundError(f"The guides are neither in {looked}: reinstall the package.")
 
 
-def _read(path: Path) -> Guide:
-    text = path.read_text(encoding="utf-8")
-    return Guide(path.stem, text.partition("\n")[0].removeprefix("# ").strip(), text)
+def _read(path: str) -> Guide:
+    text = (_folder() / path).read_text(encoding="utf-8")
+    return Guide(path, text.partition("\n")[0].removeprefix("# ").strip(), text)
 
 
-def _linked(tokens: list[Token], link: Callable[[str], str]) -> list[Token]:
-    """Turn links between our files into links between pages.
+def _linked(tokens: list[Token], seen: Addresses) -> list[Token]:
+    """Turn links between our files into links between pages, and so with pictures.
 
-    What has no page here (the operator's manual, decisions) stays as text without a link.
+    What the site has no page for stays as text without a link.
     """
     kept: list[Token] = []
     dropped = 0
     for token in tokens:
         if token.type == "link_open":
-            address = _address(str(token.attrGet("href")), link)
+            address = seen(str(token.attrGet("href")))
             if address is None:
                 dropped += 1
                 continue
@@ -108,18 +160,7 @@ def _linked(tokens: list[Token], link: Callable[[str], str]) -> list[Token]:
         elif token.type == "link_close" and dropped:
             dropped -= 1
             continue
+        elif token.type == "image":
+            token.attrSet("src", seen(str(token.attrGet("src"))) or "")
         kept.append(token)
     return kept
-
-
-def _address(href: str, link: Callable[[str], str]) -> str | None:
-    if "://" in href or href.startswith("#"):
-        return href
-    file, _, fragment = href.partition("#")
-    if file == "../errors.md":
-        target = "errors"
-    elif "/" not in file and file.endswith(".md"):
-        target = f"guides/{file.removesuffix('.md')}"
-    else:
-        return None
-    return link(target) + (f"#{fragment}" if fragment else "")

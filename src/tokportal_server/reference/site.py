@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,7 +19,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tokportal_server import __version__
 from tokportal_server.http.registry import Operation
 from tokportal_server.reference.examples import load_examples
-from tokportal_server.reference.guides import Guide, errors_guide, inline, load_guides, slug
+from tokportal_server.reference.guides import (
+    Addresses,
+    Guide,
+    errors_guide,
+    inline,
+    load_guides,
+    load_manual,
+    read_picture,
+    slug,
+    target_of,
+)
 from tokportal_server.reference.markdown import llms_text, operation_markdown
 from tokportal_server.reference.model import Reference, build_reference
 from tokportal_server.reference.postman import postman_collection
@@ -34,6 +45,7 @@ _TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".json": "application/json",
     ".md": "text/markdown",
     ".txt": "text/plain",
@@ -65,12 +77,32 @@ class Document:
     media_type: str
 
 
-class Site:
-    """Every target of the reference; each is made when it is first asked for."""
+NO_MANUAL: Final[Mapping[str, Guide]] = MappingProxyType({})
+# The manual's parts by the beginning of their targets, in the order of the contents.
+_PARTS: Final = {
+    "Operating": "manual/operate/",
+    "Decisions": "manual/decisions/",
+    "Scenarios": "manual/scenarios/",
+    "The whole": "manual/",
+}
 
-    def __init__(self, reference: Reference, guides: Mapping[str, Guide], link: Link) -> None:
+
+class Site:
+    """Every target of the reference; each is made when it is first asked for.
+
+    ``manual`` holds pages by their targets, which only an exported site has.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        guides: Mapping[str, Guide],
+        link: Link,
+        manual: Mapping[str, Guide] = NO_MANUAL,
+    ) -> None:
         self.reference = reference
         self.guides = guides
+        self.manual = manual
         self._link = link
         self._errors = errors_guide()
         self._templates = Environment(
@@ -103,6 +135,8 @@ class Site:
         yield "errors", partial(self._errors_page)
         for name, guide in self.guides.items():
             yield f"guides/{name}", partial(self._guide_page, guide)
+        for target, guide in self.manual.items():
+            yield target, partial(self._manual_page, target, guide)
         for entry in self.reference.entries.values():
             page = f"operations/{entry.id}"
             yield page, partial(self.render, page, "operation.html", entry=entry)
@@ -114,6 +148,8 @@ class Site:
             yield f"operations/{entry.id}.md", partial(operation_markdown, entry)
         for asset in sorted(_ASSETS.iterdir()):
             yield f"assets/{asset.name}", asset.read_bytes
+        for picture in self._pictures():
+            yield picture, partial(read_picture, picture)
         yield "assets/search-index.js", self._search
         yield "llms.txt", self._llms
         yield "postman.json", partial(postman_json, self.reference)
@@ -126,10 +162,28 @@ class Site:
 
     def _guide_page(self, guide: Guide) -> str:
         page = f"guides/{guide.name}"
-        return self.render(page, "guide.html", guide=guide, text=guide.html(self._from(page)))
+        text = guide.html(self._addresses(page))
+        return self.render(page, "guide.html", guide=guide, text=text)
+
+    def _manual_page(self, page: str, guide: Guide) -> str:
+        text = guide.html(self._addresses(page))
+        return self.render(page, "manual.html", guide=guide, text=text)
+
+    def _pictures(self) -> list[str]:
+        shown = (guide.pictures for guide in (*self.guides.values(), *self.manual.values()))
+        return sorted({picture for pictures in shown for picture in pictures})
+
+    def _contents(self) -> dict[str, dict[str, Guide]]:
+        """Give the manual's pages by the part that they stand in."""
+        parts: dict[str, dict[str, Guide]] = {}
+        for part, start in _PARTS.items():
+            taken = {target for pages in parts.values() for target in pages}
+            pages = {t: g for t, g in self.manual.items() if t.startswith(start)}
+            parts[part] = {t: g for t, g in pages.items() if t not in taken}
+        return {part: pages for part, pages in parts.items() if pages}
 
     def _errors_page(self) -> str:
-        text = self._errors.html(self._from("errors"))
+        text = self._errors.html(self._addresses("errors"))
         return self.render("errors", "errors.html", guide=self._errors, text=text)
 
     def render(self, page: str, template: str, **more: Any) -> str:
@@ -141,18 +195,32 @@ class Site:
             root=up,
             reference=self.reference,
             guides=self.guides,
+            manual=self._contents(),
             languages=LANGUAGES,
             version=__version__,
             **more,
         )
 
+    def _addresses(self, page: str) -> Addresses:
+        """Give what finds the address of a file of ours for a page that links to it."""
+
+        def address(path: str) -> str | None:
+            target = target_of(path)
+            return self._link(target, page) if target in self._makers else None
+
+        return address
+
     def _from(self, page: str) -> Callable[[str], str]:
         return lambda target: self._link(target, page)
 
 
-def build_site(operations: list[Operation], link: Link) -> Site:
-    """Describe the operations and prepare the pages; takes a few tenths of a second."""
-    return Site(build_reference(operations, load_examples()), load_guides(), link)
+def build_site(operations: list[Operation], link: Link, *, whole: bool = False) -> Site:
+    """Describe the operations and prepare the pages; takes a few tenths of a second.
+
+    ``whole`` adds the pages that are not for callers: the operators' manual, decisions.
+    """
+    manual = load_manual() if whole else NO_MANUAL
+    return Site(build_reference(operations, load_examples()), load_guides(), link, manual)
 
 
 def postman_json(reference: Reference) -> bytes:

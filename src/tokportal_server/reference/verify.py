@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from litestar import HttpMethod, Request, Response, route
 from litestar.handlers import HTTPRouteHandler
 
+from tokportal_server.http.body import arriving
 from tokportal_server.lib.clock import real_now
 from tokportal_server.reference.site import Site
 from tokportal_server.webhooks.verification import Verdict, explain
@@ -62,7 +63,9 @@ def verify_routes(site: Callable[[], Awaitable[Site]]) -> list[HTTPRouteHandler]
             body=form.body,
             at=form.at,
         )
-        return Response(page.encode(), media_type="text/html", headers=_HEADERS)
+        # Bytes of the body that are no text are judged as they came, and shown as "?".
+        content = page.encode("utf-8", "replace")
+        return Response(content, media_type="text/html", headers=_HEADERS)
 
     @route(f"/docs/{VERIFY_PAGE}", http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200)
     async def blank() -> Response[bytes]:
@@ -83,7 +86,7 @@ def verify_routes(site: Callable[[], Awaitable[Site]]) -> list[HTTPRouteHandler]
 
 async def _read(request: Request[Any, Any, Any]) -> bytes | None:
     received = bytearray()
-    async for chunk in request.stream():
+    async for chunk in arriving(request.stream()):
         received += chunk
         if len(received) > _LONGEST_FORM:
             return None
@@ -94,6 +97,7 @@ def _form(raw: bytes) -> Form:
     values = parse_qs(
         raw.decode("ascii", "replace"), keep_blank_values=True, errors="surrogateescape"
     )
-    return Form(
-        **{name: values.get(name, [""])[0] for name in ("signature", "body", "secret", "at")}
-    )
+    given = {name: values.get(name, [""])[0] for name in ("signature", "body", "secret", "at")}
+    body = given.pop("body")
+    texts = {name: text.encode("utf-8", "replace").decode() for name, text in given.items()}
+    return Form(body=body, **texts)

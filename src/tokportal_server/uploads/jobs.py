@@ -25,6 +25,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from tokportal_server.lib.db import OutcomeUnknownError
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.locks import lock_bundle
@@ -146,12 +147,21 @@ class MediaFetcher:
             return
         try:
             await self._settle(claim, fetched=fetched)
-        finally:
-            if fetched is not None:
-                key = fetched.media.storage_key
-                await asyncio.shield(discard_unrecorded(self._ports, claim.workspace_id, key))
+        except OutcomeUnknownError:
+            # The object may be recorded by now, or in a moment: it is left to the sweep.
+            raise
+        except BaseException:
+            await self._let_go(claim, fetched)
+            raise
+        await self._let_go(claim, fetched)
         if claim.presigned_key is not None:
             await self._clear_quarantine(claim.presigned_key)
+
+    async def _let_go(self, claim: _Claim, fetched: _Fetched | None) -> None:
+        """Delete the object that was stored, if the row has become another one's meanwhile."""
+        if fetched is not None:
+            key = fetched.media.storage_key
+            await asyncio.shield(discard_unrecorded(self._ports, claim.workspace_id, key))
 
     async def _claim(self, workspace_id: UUID, media_id: UUID) -> _Claim | None:
         async with self._ports.database.connection() as conn:

@@ -83,6 +83,7 @@ def _check_head(permit: Permit, request: Request[Any, Any, Any]) -> None:
 async def _require_awaited(ports: Ports, permit: Permit) -> None:
     workspace_id = UUID(hex=permit.storage_key.partition("/")[0])
     async with ports.database.connection() as conn:
+        await ports.maintenance.refuse_writes(conn)
         if await conn.fetchval(IS_AWAITED, workspace_id, permit.storage_key):
             return
     raise UploadUsedError(

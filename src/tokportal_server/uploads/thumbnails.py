@@ -72,12 +72,9 @@ class ThumbnailMaker:
                 raise
             log.warning("no_thumbnail", upload_id=str(upload_id), error=str(error))
             return
-        recorded = False
-        try:
-            recorded = await self._record(workspace_id, upload_id, made)
-        finally:
-            if not recorded:
-                await self._ports.storage.delete(made.storage_key)
+        # If the database is lost meanwhile, nobody knows: then the object is left to the sweep.
+        if not await self._record(workspace_id, upload_id, made):
+            await self._ports.storage.delete(made.storage_key)
 
     async def _make(self, workspace_id: UUID, upload: asyncpg.Record) -> _Thumbnail:
         storage = self._ports.storage

@@ -1,0 +1,1 @@
+"""What somebody sends who means harm: to the wire, the heads, the bodies, the pages and parsers."""
