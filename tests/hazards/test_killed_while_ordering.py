@@ -85,6 +85,7 @@ async def connected(dsn: str) -> AsyncIterator[Connection]:
         await conn.close()
 
 
+@pytest.mark.hazard(31)
 @pytest.mark.parametrize(
     ("orders", "kills"),
     [(120, 1), pytest.param(10_000, 10, marks=pytest.mark.proof)],

@@ -181,6 +181,7 @@ async def _play(conn: Connection, rules: OrderRules, steps: list[tuple[Any, ...]
         await compare(conn, game.workspace, game.wallet)
 
 
+@pytest.mark.hazard(29)
 @pytest.mark.parametrize(
     "examples", [60, pytest.param(2000, marks=pytest.mark.proof)], ids=["short", "long"]
 )

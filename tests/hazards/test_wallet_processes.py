@@ -51,6 +51,7 @@ def spend_all(dsn: str, workspace: UUID) -> tuple[int, int]:
     return asyncio.run(spend())
 
 
+@pytest.mark.hazard(28)
 @pytest.mark.parametrize(
     ("processes", "lots"),
     [(4, 6), pytest.param(16, 60, marks=pytest.mark.proof)],

@@ -39,6 +39,17 @@ def upgrade():
     apply({second!r})
 """
 
+BESIDE_WRITERS = """
+from alembic import op
+revision = "9001"
+down_revision = "{down}"
+def upgrade():
+    with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        op.execute("CREATE INDEX CONCURRENTLY IF NOT EXISTS by_title ON bundles (title)")
+"""
+IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_title'::regclass"
+
 
 @pytest.fixture
 async def empty() -> AsyncIterator[str]:
@@ -129,6 +140,26 @@ async def test_a_failing_revision_does_not_take_the_one_before_it_along(
     assert await _row(dsn, VERSION) == ("9001",)
     assert await _row(dsn, "SELECT to_regclass('left_over')") == (None,)
     assert await _row(dsn, "SELECT to_regclass('wanted')::text") == ("wanted",)
+
+
+async def test_an_index_is_built_beside_writers_as_the_guide_says(dsn: str, home: Path) -> None:
+    text = BESIDE_WRITERS.format(down=newest_revision())
+    (home / "revision_9001.py").write_text(text, encoding="utf-8")
+    writer = await asyncpg.connect(dsn)
+    async with writer.transaction():
+        # An index that is not built concurrently would wait for this one.
+        await writer.execute("LOCK TABLE bundles IN ROW EXCLUSIVE MODE")
+        building = asyncio.create_task(
+            asyncio.to_thread(command.upgrade, _with_revisions_of(dsn, home), "9001")
+        )
+        while await writer.fetchval("SELECT to_regclass('by_title')") is None:
+            assert not building.done(), building.exception()
+            await asyncio.sleep(0.02)
+        await writer.execute("UPDATE bundles SET title = 'x'")
+    await building
+    await writer.close()
+    assert await _row(dsn, IS_VALID) == (True,)
+    assert await _row(dsn, VERSION) == ("9001",)
 
 
 async def test_percent_signs_and_colons_reach_the_server_as_they_stand(
