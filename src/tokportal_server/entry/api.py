@@ -9,7 +9,9 @@ from typing import Any
 
 import structlog
 
+from tokportal_server import __version__
 from tokportal_server.accounts.inbound_mail import inbound_mail_routes
+from tokportal_server.admin.metrics import metrics_route
 from tokportal_server.analytics.reports.serving import report_routes
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.entry.pages import page_routes
@@ -18,8 +20,10 @@ from tokportal_server.http.app import build_app
 from tokportal_server.http.asgi import Wire
 from tokportal_server.http.request_log import request_log
 from tokportal_server.http.system import system_routes
+from tokportal_server.lib import tracing
 from tokportal_server.lib.process import noticing, spare_the_collector
 from tokportal_server.lib.settings import Settings
+from tokportal_server.lib.vitals import vital_signs
 from tokportal_server.mcp.endpoint import McpEndpoint
 from tokportal_server.reference.routes import reference_routes
 from tokportal_server.uploads.receiving import receiving_routes
@@ -45,7 +49,9 @@ class Api:
 
     async def open(self) -> None:
         """Connect, and build the routes."""
+        self._stack.enter_context(tracing.traced("api", __version__))
         ports = await self._stack.enter_async_context(open_ports(self._settings))
+        await self._stack.enter_async_context(vital_signs("api", ports.database))
         if self._signals:
             self._stack.enter_context(noticing(self._signals, ports.stopping.set))
         self._stack.callback(ports.stopping.set)
@@ -60,6 +66,7 @@ class Api:
             form_limits=limits,
             more_routes=[
                 *system_routes(ports),
+                metrics_route(ports),
                 *media_routes(ports),
                 *receiving_routes(ports),
                 *inbound_mail_routes(ports),

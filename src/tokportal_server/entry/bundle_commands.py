@@ -126,7 +126,13 @@ def find_bundle(
 
 @bundle.command(name="archive")
 def archive_bundle(bundle_id: UUID, *, why: Why) -> int:
-    """Put an order away that is completed or cancelled."""
+    """Put an order away that is completed or cancelled.
+
+    Parameters
+    ----------
+    bundle_id
+        Which order.
+    """
 
     async def archive(conn: Connection) -> int:
         workspace_id = await workspace_of_bundle(conn, bundle_id)

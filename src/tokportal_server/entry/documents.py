@@ -6,6 +6,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from cyclopts import App
+
+from tokportal_server.entry.command_page import commands_text
+from tokportal_server.entry.event_page import events_text
+from tokportal_server.entry.metric_page import metrics_table
 from tokportal_server.entry.operations import all_operations
 from tokportal_server.entry.rehearsing.pages import scenario_page, scenario_table
 from tokportal_server.entry.rehearsing.scenario import shipped_scenarios
@@ -29,17 +34,23 @@ def write_openapi(*, check: bool) -> int:
     return _settle({ROOT / "contract" / "openapi.json": content}, check=check)
 
 
-def write_docs(*, check: bool) -> int:
+def write_docs(app: App, *, check: bool) -> int:
     """Write the generated blocks of ``docs/`` and the Postman collection; or only compare.
 
-    The pages of the reference are nowhere in the repository: every one is made here, so that one
-    that cannot be made is noticed.
+    ``app`` is the command line. The pages of the reference are nowhere in the repository: every one
+    is made here, so that one that cannot be made is noticed.
     """
     blocks = {
         "settings": settings_table(),
         "states": _states(),
         "errors": _errors(),
         "scenarios": scenario_table(),
+        "events": events_text(),
+        "commands": commands_text(app),
+        "metrics": metrics_table(),
+        "guides": _listed("guides"),
+        "operate": _listed("operate"),
+        "decisions": _listed("decisions"),
     }
     pages = {
         page: _filled(page, blocks)
@@ -90,6 +101,18 @@ def _filled(page: Path, blocks: Mapping[str, str]) -> str:
         _, _, rest = rest.partition(_END)
         parts.append(f"{before}{_BEGIN}{name} -->\n\n{blocks[name].strip()}\n\n{_END}")
     return "".join(parts) + rest
+
+
+def _listed(folder: str) -> str:
+    """List the pages of a folder by their titles, as seen from the nearest page that lists them."""
+    here = "" if folder == "decisions" else f"{folder}/"
+    pages = sorted((ROOT / "docs" / folder).glob("[!R]*.md"))
+    return "\n".join(f"- [{title_of(page)}]({here}{page.name})" for page in pages)
+
+
+def title_of(page: Path) -> str:
+    """Give a page's heading."""
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").strip()
 
 
 def _states() -> str:

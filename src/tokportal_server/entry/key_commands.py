@@ -66,7 +66,13 @@ def create_key(
 
 @key.command(name="list")
 def list_keys(workspace_id: UUID) -> int:
-    """List every key of a workspace, newest first; the keys themselves are stored nowhere."""
+    """List every key of a workspace, newest first; the keys themselves are stored nowhere.
+
+    Parameters
+    ----------
+    workspace_id
+        Whose keys; `workspace list` gives the id.
+    """
 
     async def list_all(conn: Connection) -> int:
         found = await administration.list_keys(conn, workspace_id=workspace_id)
@@ -106,7 +112,15 @@ def edit_key(
     *,
     changes: Annotated[Edit | None, Parameter(name="*")] = None,
 ) -> int:
-    """Change what is given of a key; programs that hold it go on."""
+    """Change what is given of a key; programs that hold it go on.
+
+    Parameters
+    ----------
+    workspace_id
+        Whose key it is; `workspace list` gives the id.
+    key_id
+        Which key; `key list` gives the id.
+    """
 
     async def change(conn: Connection) -> int:
         await administration.edit_key(
@@ -119,7 +133,15 @@ def edit_key(
 
 @key.command(name="revoke")
 def revoke_key(workspace_id: UUID, key_id: UUID) -> int:
-    """End an API key from the next request on."""
+    """End an API key from the next request on.
+
+    Parameters
+    ----------
+    workspace_id
+        Whose key it is; `workspace list` gives the id.
+    key_id
+        Which key; `key list` gives the id.
+    """
 
     async def end(conn: Connection) -> int:
         await administration.revoke_key(conn, workspace_id=workspace_id, key_id=key_id)

@@ -22,17 +22,21 @@ from tokportal_server.entry import demo as demonstration
 from tokportal_server.entry import documents, stack
 from tokportal_server.entry.account_commands import account
 from tokportal_server.entry.analytics_commands import analytics
+from tokportal_server.entry.backup_commands import backup, restore
 from tokportal_server.entry.bundle_commands import bundle
 from tokportal_server.entry.credit_commands import credits_
 from tokportal_server.entry.earnings_commands import earnings
 from tokportal_server.entry.installation import console, settings, with_connection
+from tokportal_server.entry.jobs_commands import jobs
 from tokportal_server.entry.key_commands import key
+from tokportal_server.entry.maintenance_commands import maintenance
 from tokportal_server.entry.manager_commands import manager
 from tokportal_server.entry.person_commands import person
 from tokportal_server.entry.price_commands import price
 from tokportal_server.entry.proof_commands import proof
 from tokportal_server.entry.publishing_commands import pause, resume
 from tokportal_server.entry.rehearse_commands import rehearse
+from tokportal_server.entry.upgrade_commands import migrate, upgrade
 from tokportal_server.entry.vault_commands import vault
 from tokportal_server.entry.webhook_commands import webhook
 from tokportal_server.entry.worker import run_worker
@@ -40,11 +44,12 @@ from tokportal_server.entry.workspace_commands import workspace
 from tokportal_server.http.registry import BASE_PATH
 from tokportal_server.lib.crypto import VaultError
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.dumps import DumpError
 from tokportal_server.lib.embedded import EmbeddedPostgresError
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.settings import SettingsError
 from tokportal_server.mcp.credentials import key_in_environment
-from tokportal_server.workbench.doctor import examine
+from tokportal_server.workbench.doctor_runs import examine_and_remember
 
 app = App(
     name="tokportal-server",
@@ -61,15 +66,18 @@ _GROUPS = (
     price,
     account,
     vault,
+    backup,
     proof,
     rehearse,
     manager,
     earnings,
     analytics,
+    maintenance,
+    jobs,
 )
 for group in _GROUPS:
     app.command(group)
-for act in (pause, resume):
+for act in (pause, resume, restore, upgrade, migrate):
     app.command(act)
 
 # An option that is only ever switched on.
@@ -98,13 +106,6 @@ def worker() -> None:
 
 
 @app.command
-def migrate() -> None:
-    """Bring the database to the schema of this release."""
-    with stack.database(settings()):
-        console.print("The database has the schema of this release.")
-
-
-@app.command
 def demo(
     *,
     json: Flag = False,
@@ -128,7 +129,7 @@ def doctor() -> int:
 
     async def check(conn: Connection) -> int:
         table = Table("check", "what is proven", "result")
-        findings = await examine(conn)
+        findings = await examine_and_remember(conn)
         for finding in findings:
             wrong = finding.contradictions
             table.add_row(
@@ -144,7 +145,13 @@ def doctor() -> int:
 
 @app.command
 def openapi(*, check: Flag = False) -> int:
-    """Write contract/openapi.json from the code, or (--check) fail if it is not current."""
+    """Write contract/openapi.json from the code.
+
+    Parameters
+    ----------
+    check
+        Write nothing, and fail if the file is not current.
+    """
     return documents.write_openapi(check=check)
 
 
@@ -157,11 +164,11 @@ def docs(*, check: Flag = False, site: Path | None = None) -> int:
     check
         Write nothing, and fail if they are not current or the reference cannot be made.
     site
-        Write the API reference instead, as a folder that needs no server.
+        Write all documentation instead, as a folder that needs no server.
     """
     if site is not None:
         return documents.write_site(site)
-    return documents.write_docs(check=check)
+    return documents.write_docs(app, check=check)
 
 
 @app.command
@@ -189,6 +196,7 @@ def _stop(number: int, _: FrameType | None) -> None:
 _REFUSALS = (
     SettingsError,
     EmbeddedPostgresError,
+    DumpError,
     administration.AdministrationError,
     ApiError,
     stack.StartError,

@@ -12,10 +12,13 @@ from cyclopts import App, Parameter
 from tokportal_server.cli import administration, person_administration
 from tokportal_server.entry.installation import answer, settings, with_connection
 from tokportal_server.entry.operator_options import Flag
+from tokportal_server.entry.privacy_commands import erase_one_person, export_person
 from tokportal_server.lib.db import Connection
 from tokportal_server.workbench.operations.add_person import Newcomer, add_person
 
-person = App(name="person", help="Make, invite and let in people who sign in to the pages.")
+person = App(name="person", help="Make, invite, let in, export and erase people.")
+person.command(export_person, name="export")
+person.command(erase_one_person, name="erase")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

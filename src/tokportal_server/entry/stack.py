@@ -21,11 +21,14 @@ from urllib.request import urlopen
 import asyncpg
 import msgspec
 
+from tokportal_server.entry.wiring import open_ports
 from tokportal_server.http.system import READY
 from tokportal_server.lib import embedded
 from tokportal_server.lib.process import ChildSpec, Supervisor
 from tokportal_server.lib.settings import Settings
+from tokportal_server.lib.vitals import SHARED, shared_folder
 from tokportal_server.migrations.run import is_behind, migrate
+from tokportal_server.migrations.texts import HAS_TEXTS, TEXTS, SchemaError, refuse_other_texts
 
 HAS_SCHEMA = "SELECT to_regclass('alembic_version') IS NOT NULL"
 
@@ -48,14 +51,48 @@ def database(settings: Settings) -> Iterator[Settings]:
     """
     if settings.database_url is not None:
         direct = settings.database_direct_url or settings.database_url
-        asyncio.run(_revision(direct))
-        migrate(direct)
+        asyncio.run(revision_of(direct))
+        _migrate(direct, settings)
         yield settings
         return
     with embedded.shared(settings.home) as postgres:
         dsn = postgres.dsn()
-        migrate(dsn)
+        _migrate(dsn, settings)
         yield msgspec.structs.replace(settings, database_url=dsn)
+
+
+@contextmanager
+def database_as_it_is(settings: Settings) -> Iterator[str]:
+    """Give the address of the database past its pooler, whatever its schema; embedded of any age.
+
+    Raises:
+        StartError: the given one cannot be reached.
+    """
+    if settings.database_url is not None:
+        direct = settings.database_direct_url or settings.database_url
+        asyncio.run(revision_of(direct))
+        yield direct
+        return
+    major = embedded.major_of(settings.home) or embedded.NEWEST
+    with embedded.shared(settings.home, major=major) as postgres:
+        yield postgres.dsn()
+
+
+def _migrate(dsn: str, settings: Settings) -> None:
+    try:
+        migrate(dsn)
+    except SchemaError as error:
+        raise _other_schema(error, settings) from error
+
+
+def _other_schema(error: SchemaError, settings: Settings) -> StartError:
+    start_over = f"stop it and remove {settings.home}"
+    if settings.database_url is not None:
+        start_over = "drop that database and make it anew"
+    return StartError(
+        f"{error} If it is a demo or a trial, {start_over}. Otherwise restore a backup that a"
+        " release made into an empty installation: tokportal-server restore."
+    )
 
 
 @contextmanager
@@ -67,7 +104,7 @@ def borrowed_database(settings: Settings) -> Iterator[Settings]:
     """
     if settings.database_url is not None:
         direct = settings.database_direct_url or settings.database_url
-        if is_behind(asyncio.run(_revision(direct))):
+        if is_behind(asyncio.run(checked_revision(direct, settings))):
             raise StartError(
                 "The database does not have the schema of this release. Run tokportal-server"
                 " migrate, or start tokportal-server serve, which does it first."
@@ -78,7 +115,7 @@ def borrowed_database(settings: Settings) -> Iterator[Settings]:
         yield ready
 
 
-async def _revision(dsn: str) -> str | None:
+async def revision_of(dsn: str) -> str | None:
     """Give the revision of a database's schema, None if it has none.
 
     Raises:
@@ -95,6 +132,25 @@ async def _revision(dsn: str) -> str | None:
             f"The database cannot be reached: {str(error) or type(error).__name__}. Check that"
             " PostgreSQL runs, and what TOKPORTAL_DATABASE_URL says."
         ) from error
+
+
+async def checked_revision(dsn: str, settings: Settings) -> str | None:
+    """Give the revision of a database's schema, None if it has none.
+
+    Raises:
+        StartError: the database cannot be reached, or other migrations than ours made its schema.
+    """
+    revision = await revision_of(dsn)
+    if revision is not None:
+        conn = await asyncpg.connect(dsn)
+        try:
+            rows = await conn.fetch(TEXTS) if await conn.fetchval(HAS_TEXTS) else []
+            refuse_other_texts({row["revision"]: row["sha256"] for row in rows}, revision)
+        except SchemaError as error:
+            raise _other_schema(error, settings) from error
+        finally:
+            await conn.close()
+    return revision
 
 
 def listening(settings: Settings) -> Settings:
@@ -149,7 +205,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def supervisor(settings: Settings, *, workers: int, with_worker: bool) -> Supervisor:
     """Give the supervisor of the processes to keep running."""
-    env = environment(settings)
+    env = environment(settings) | {SHARED: str(shared_folder(settings.home))}
     program = [sys.executable, "-m", "tokportal_server.entry.child", "--parent", str(os.getpid())]
     specs = [ChildSpec("api", [*program, "api", "--workers", str(workers)], env)]
     if with_worker:
@@ -196,8 +252,16 @@ def serve(settings: Settings, *, workers: int, with_worker: bool) -> int:
     """Keep the parts running until stopped, and say on standard output when they are ready."""
     settings = listening(settings)
     with database(settings) as ready:
+        asyncio.run(_prove(ready))
         parts = supervisor(ready, workers=workers, with_worker=with_worker)
         return asyncio.run(_serve(ready, parts))
+
+
+async def _prove(settings: Settings) -> None:
+    # Parts that cannot start would be started again and again; what only a person can mend, such
+    # as a missing vault key, is said once instead.
+    async with open_ports(settings):
+        pass
 
 
 async def _serve(settings: Settings, parts: Supervisor) -> int:

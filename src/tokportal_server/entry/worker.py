@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -25,9 +27,10 @@ from tokportal_server.comments.account_ended import (
 from tokportal_server.comments.verification import CommentSource
 from tokportal_server.comments.verifier import CommentVerifier, Unconnected
 from tokportal_server.entry.housekeeping import Housekeeping
-from tokportal_server.entry.wiring import open_ports
+from tokportal_server.entry.watching import watched_ports
 from tokportal_server.lib.jobs.runner import JobRunner
 from tokportal_server.lib.loops import Loop, run_loops
+from tokportal_server.lib.maintenance import Resting
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.process import spare_the_collector
 from tokportal_server.lib.settings import Settings
@@ -56,6 +59,8 @@ from tokportal_server.workbench.earnings.finished import (
     EARNINGS_JOB,
     EarningsListener,
 )
+from tokportal_server.workspaces.erasing import Erasures
+from tokportal_server.workspaces.exports import EXPORT_JOB, ExpiredExports, ExportMaker
 from tokportal_server.workspaces.notices import NOTICE_MAIL_JOB
 
 log = structlog.get_logger(__name__)
@@ -83,7 +88,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event | None = None) -> N
        sent again by whoever takes them over, with the same event id.
     """
     stop = stop or _stopped_by_signals()
-    async with open_ports(settings, direct=True) as ports:
+    async with watched_ports(settings) as ports:
         rules = OrderRules.of(settings)
         deliverer = Deliverer(ports)
         loops: list[Loop] = [
@@ -98,17 +103,54 @@ async def run_worker(settings: Settings, stop: asyncio.Event | None = None) -> N
             ClaimsNearTheirEnd(ports.database),
             Housekeeping(ports.database, settings.incoming),
             MediaSweep(ports),
+            Erasures(ports),
+            ExpiredExports(ports),
         ]
-        runner = job_runner(ports, rules)
         spare_the_collector()
         async with asyncio.TaskGroup() as group:
-            group.create_task(runner.run())
-            looping = group.create_task(run_loops(loops, stop))
+            group.create_task(_run_jobs(ports, rules, stop))
+            looping = group.create_task(run_loops(_resting(loops, ports), stop))
             log.info("worker_started")
             await stop.wait()
-            group.create_task(runner.stop(settings.drain_seconds))
             await _drain(looping, deliverer, settings.drain_seconds)
         log.info("worker_stopped")
+
+
+def _resting(loops: Sequence[Loop], ports: Ports) -> list[Loop]:
+    """Give loops that take nothing up during maintenance; attempts in flight are recorded first."""
+    return [
+        Resting(
+            loop,
+            ports.maintenance,
+            ports.database,
+            loop.drain if isinstance(loop, Deliverer) else None,
+        )
+        for loop in loops
+    ]
+
+
+async def _run_jobs(ports: Ports, rules: OrderRules, stop: asyncio.Event) -> None:
+    """Run jobs until ``stop`` is set; those that maintenance meets are finished or given back."""
+    maintenance, database = ports.maintenance, ports.database
+    while not stop.is_set():
+        await _first_of(stop.wait(), maintenance.changed(database, on=False))
+        if stop.is_set():
+            return
+        runner = job_runner(ports, rules)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(runner.run())
+            await _first_of(stop.wait(), maintenance.changed(database, on=True))
+            await runner.stop(ports.settings.drain_seconds)
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when the first of several ends."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _drain(looping: asyncio.Task[None], deliverer: Deliverer, seconds: float) -> None:
@@ -148,6 +190,7 @@ def job_runner(ports: Ports, rules: OrderRules) -> JobRunner:
             TRACK_POST_JOB: FinalizedPostListener(ports.database).run,
             PROOF_JOB: ProofListener(ports).run,
             EARNINGS_JOB: earnings.run,
+            EXPORT_JOB: ExportMaker(ports).run,
         },
     )
 

@@ -1,4 +1,4 @@
-"""``tokportal-server workspace``: make workspaces, and list them with their ids."""
+"""``tokportal-server workspace``: make, list, export and erase workspaces."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from rich.markup import escape
 from tokportal_server.cli import administration
 from tokportal_server.entry.installation import answer, with_connection
 from tokportal_server.entry.operator_options import Flag, show
+from tokportal_server.entry.privacy_commands import erase_workspace, export_workspace
 from tokportal_server.lib.db import Connection
 from tokportal_server.rehearsal.open_workspace import open_workspace
 
-workspace = App(name="workspace", help="Make and list workspaces.")
+workspace = App(name="workspace", help="Make, list, export and erase workspaces.")
+workspace.command(export_workspace, name="export")
+workspace.command(erase_workspace, name="erase")
 
 
 @workspace.command(name="create")

@@ -20,7 +20,7 @@ def write_sample_video(path: Path) -> None:
             shade = number * 255 // (_RATE * _SECONDS)
             picture = Image.new("RGB", (_WIDTH, _HEIGHT), (shade, 90, 255 - shade))
             frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
-        for packet in stream.encode(frame):
-            container.mux(packet)
+            for packet in stream.encode(frame):
+                container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)

@@ -1,0 +1,1 @@
+"""What ``deploy/`` offers: units, image, composition, proxies."""

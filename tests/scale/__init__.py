@@ -1,0 +1,1 @@
+"""Many machines that are one server."""
