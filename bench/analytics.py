@@ -33,6 +33,7 @@ import aiohttp
 import asyncpg
 import duckdb
 import uvloop
+from harness.report import QUICK, Report, reporting
 from harness.stage import api, postgres, settle_in
 
 from tokportal_server.analytics.observations import Collected, PostReading, Reading
@@ -41,9 +42,9 @@ from tokportal_server.analytics.operations.store_observations import store_obser
 from tokportal_server.analytics.snapshots import pack
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.process import spare_the_collector
 from tokportal_server.lib.unit_of_work import unit_of_work
 
-QUICK: Final = "--quick" in sys.argv
 ACCOUNTS: Final = 100 if QUICK else 1_000
 POSTS_EACH: Final = 20
 DAYS: Final = 60 if QUICK else 365
@@ -168,11 +169,6 @@ class Shape:
         return today - timedelta(days=self.days)
 
 
-def word(kept: bool) -> str:  # noqa: FBT001 - the only thing that it is about
-    """Say whether a limit was kept."""
-    return "kept" if kept else "BROKEN"
-
-
 # 1. The workspaces.
 
 
@@ -279,9 +275,8 @@ def year(shape: Shape) -> str:
     return f"from={shape.first:%Y-%m-%d}&to={last:%Y-%m-%d}"
 
 
-async def reads(reader: Reader, shape: Shape) -> bool:
+async def reads(report: Report, reader: Reader, shape: Shape) -> None:
     """Tell of the 95th percentile of each read."""
-    kept = True
     paths = {
         "series, cumulative": f"/analytics/series?{year(shape)}",
         "series, gained by week": f"/analytics/series?mode=gained&granularity=week&{year(shape)}",
@@ -292,21 +287,21 @@ async def reads(reader: Reader, shape: Shape) -> bool:
     for name, path in paths.items():
         await timed(5, partial(reader.get, path))
         times = await timed(CALLS, partial(reader.get, path))
-        p95 = quantiles(times, n=20)[18]
-        kept = kept and p95 < P95_LIMIT_MS
-        print(
-            f"{name}: p95 {p95:.1f} ms, median {median(times):.1f} ms; limit {P95_LIMIT_MS} ms:"
-            f" {word(p95 < P95_LIMIT_MS)}"
+        report.add(
+            f"{name}, 95th percentile over HTTP",
+            quantiles(times, n=20)[18],
+            "ms",
+            at_most=P95_LIMIT_MS,
+            note=f"median {median(times):.1f} ms",
         )
-    return kept
 
 
 # 3. The peer.
 
 
 async def against_duckdb(
-    conn: Connection, workspace: UUID, reader: Reader, shape: Shape, folder: Path
-) -> bool:
+    report: Report, conn: Connection, workspace: UUID, reader: Reader, shape: Shape, folder: Path
+) -> None:
     """Compare results, then times, of the same series."""
     csv, parquet = folder / "raw.csv", folder / "raw.parquet"
     await conn.copy_from_query(EXPORT, workspace, output=csv, format="csv")
@@ -324,20 +319,21 @@ async def against_duckdb(
             duck.execute(query).fetchall()
             theirs.append(1000 * (time.perf_counter() - began))
     ours = await timed(CALLS, partial(reader.get, path))
-    ratio = median(ours) / median(theirs)
-    kept = ratio < RATIO_LIMIT
-    print(
-        f"peer: {ratio:.4f} of DuckDB ({median(ours):.1f} ms over HTTP, {median(theirs):.0f} ms"
-        f" over {parquet.stat().st_size / 2**20:.0f} MiB of Parquet), {len(expected)} equal days;"
-        f" limit {RATIO_LIMIT}: {word(kept)}"
+    report.add(
+        f"series of {len(expected)} days over HTTP, equal day by day",
+        median(ours),
+        "ms",
+        ratio=median(ours) / median(theirs),
+        versus="DuckDB over the snapshots as Parquet",
+        at_most=RATIO_LIMIT,
+        note=f"DuckDB: {median(theirs):,.0f} ms over {parquet.stat().st_size / 2**20:.0f} MiB",
     )
-    return kept
 
 
 # 4. Ingest.
 
 
-async def ingest(conn: Connection, workspace: UUID) -> bool:
+async def ingest(report: Report, conn: Connection, workspace: UUID) -> None:
     """Store collections of large and of small accounts."""
     rates = {}
     for posts in (500, 20):
@@ -347,12 +343,13 @@ async def ingest(conn: Connection, workspace: UUID) -> bool:
         for number in range(INGESTS):
             await _collect(conn, workspace, account, posts, number + 1)
         rates[posts] = posts * INGESTS / (time.perf_counter() - began)
-    kept = rates[500] >= INGEST_LIMIT
-    print(
-        f"ingest: {rates[500]:.0f} snapshots/s of accounts with 500 posts ({rates[20]:.0f}/s with"
-        f" 20), one connection; limit {INGEST_LIMIT}: {word(kept)}"
+    report.add(
+        "snapshots stored, accounts of 500 posts, one connection",
+        rates[500],
+        "snapshots/s",
+        at_least=INGEST_LIMIT,
+        note=f"{rates[20]:,.0f}/s of accounts of 20",
     )
-    return kept
 
 
 async def _empty_accounts(conn: Connection, workspace: UUID, count: int) -> list[UUID]:
@@ -393,8 +390,8 @@ async def _collect(
 
 
 async def flatness(
-    conn: Connection, session: aiohttp.ClientSession, port: int, folder: Path
-) -> bool:
+    report: Report, conn: Connection, session: aiohttp.ClientSession, port: int, folder: Path
+) -> None:
     """Ask two workspaces in turns that differ only in how often they are read."""
     readers: dict[int, Reader] = {}
     counts, times = {}, {}
@@ -407,46 +404,50 @@ async def flatness(
     for _ in range(CALLS):
         for daily, reader in readers.items():
             times[daily] += await timed(1, partial(reader.get, path))
-    ratio = median(times[8]) / median(times[1])
-    kept = ratio <= FLAT_LIMIT
-    print(
-        f"flatness: {ratio:.2f} times as long with {counts[8]} snapshots as with {counts[1]} of the"
-        f" same posts and days ({median(times[8]):.1f} and {median(times[1]):.1f} ms); limit"
-        f" {FLAT_LIMIT}: {word(kept)}"
+    report.add(
+        f"series over {counts[8]:,} snapshots, eight readings a day",
+        median(times[8]),
+        "ms",
+        ratio=median(times[8]) / median(times[1]),
+        versus="the time with one a day",
+        at_most=FLAT_LIMIT,
     )
-    return kept
 
 
-async def measure(home: Path, dsn: str, folder: Path) -> bool:
-    """Run all parts; give whether every limit was kept."""
+async def measure(report: Report, home: Path, dsn: str, folder: Path) -> None:
+    """Measure one part after the other."""
     conn = await asyncpg.connect(dsn)
     await prepare_connection(conn)
     tenant = await settle_in(conn, "measured")
     shape = Shape(ACCOUNTS, POSTS_EACH, DAYS)
     began = time.perf_counter()
     count = await generate(conn, tenant.workspace, shape, folder)
-    print(
-        f"generated {count} snapshots of {ACCOUNTS * POSTS_EACH} posts, and their rollups, in"
-        f" {time.perf_counter() - began:.0f} s",
-        flush=True,
+    report.add(
+        f"generated: snapshots of {ACCOUNTS * POSTS_EACH:,} posts, with their rollups",
+        count,
+        "snapshots",
+        note=f"in {time.perf_counter() - began:.0f} s",
     )
     with api(home, dsn) as (port, _):
         async with aiohttp.ClientSession() as session:
             reader = Reader(session, port, tenant.key)
-            kept = [
-                await reads(reader, shape),
-                await against_duckdb(conn, tenant.workspace, reader, shape, folder),
-                await flatness(conn, session, port, folder),
-            ]
-    kept.append(await ingest(conn, (await settle_in(conn, "ingest")).workspace))
+            await reads(report, reader, shape)
+            await against_duckdb(report, conn, tenant.workspace, reader, shape, folder)
+            await flatness(report, conn, session, port, folder)
+    spare_the_collector()  # as the worker does, in which collections are stored
+    await ingest(report, conn, (await settle_in(conn, "ingest")).workspace)
     await conn.close()
-    return all(kept)
 
 
 def main() -> int:
     """Measure; give 1 if a limit was broken."""
-    with postgres() as (home, dsn), tempfile.TemporaryDirectory() as folder:
-        return 0 if uvloop.run(measure(home, dsn, Path(folder))) else 1
+    with (
+        reporting(__file__, __doc__) as report,
+        postgres() as (home, dsn),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        uvloop.run(measure(report, home, dsn, Path(folder)))
+    return report.exit_code
 
 
 if __name__ == "__main__":

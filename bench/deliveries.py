@@ -30,6 +30,7 @@ import aiohttp
 import psutil
 import uvloop
 from harness.receiver import arrivals, receiver
+from harness.report import QUICK, Report, Spread, reporting
 from harness.stage import Tenant, postgres, settle_in
 
 from tokportal_server.entry.wiring import open_ports
@@ -49,7 +50,6 @@ from tokportal_server.webhooks.schedule import IN_FLIGHT_CAP
 from tokportal_server.webhooks.sending import ID_HEADER, SIGNATURE_HEADER, TYPE_HEADER
 from tokportal_server.webhooks.wire import DeliveryQuery
 
-QUICK: Final = "--quick" in sys.argv
 ENDPOINTS: Final = 20
 EVENTS: Final = 100 if QUICK else 400
 PAIRS: Final = 3 if QUICK else 5
@@ -199,8 +199,8 @@ async def bare(stage: Scene) -> float:
         return len(posts) / (time.perf_counter() - began)
 
 
-async def throughput(stage: Scene) -> tuple[bool, float]:
-    """Compare in pairs; tell whether the limit was kept, and give our median rate."""
+async def throughput(report: Report, stage: Scene) -> float:
+    """Compare in pairs; give our median rate."""
     ratios, rates = [], []
     for number in range(-1, PAIRS):
         rate = await ours(stage)
@@ -209,13 +209,16 @@ async def throughput(stage: Scene) -> tuple[bool, float]:
         if number >= 0:
             rates.append(rate)
             ratios.append(ratio)
-    kept = median(ratios) >= RATIO_LIMIT
-    print(
-        f"throughput: {median(ratios):.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f}),"
-        f" {median(rates):.0f} deliveries/s with {ENDPOINTS * IN_FLIGHT_CAP} in flight;"
-        f" limit {RATIO_LIMIT}: {word(kept)}"
+    report.add(
+        f"throughput with {ENDPOINTS * IN_FLIGHT_CAP} in flight",
+        median(rates),
+        "deliveries/s",
+        ratio=median(ratios),
+        versus="a bare aiohttp sender",
+        spread=Spread.of(ratios),
+        at_least=RATIO_LIMIT,
     )
-    return kept, median(rates)
+    return median(rates)
 
 
 # 3. Latency.
@@ -242,24 +245,23 @@ async def waits_of(stage: Scene, pause: float) -> list[float]:
     return [1000 * (came[event_id] - at) for event_id, at in committed.items()]
 
 
-async def latency(stage: Scene, rate: float) -> bool:
+async def latency(report: Report, stage: Scene, rate: float) -> None:
     """Commit events at half the rate; tell of the 99th percentile."""
     waits = await waits_of(stage, ENDPOINTS / (rate / 2))
     await stage.drain()
-    p99 = quantiles(waits, n=100)[98]
-    kept = p99 < P99_LIMIT_MS
-    print(
-        f"latency: p99 {p99:.0f} ms, median {median(waits):.0f} ms from commit to first byte at"
-        f" {rate / 2:.0f} deliveries/s ({len(waits)} events); limit {P99_LIMIT_MS} ms:"
-        f" {word(kept)}"
+    report.add(
+        f"from commit to first byte at {rate / 2:,.0f} deliveries/s, 99th percentile",
+        quantiles(waits, n=100)[98],
+        "ms",
+        at_most=P99_LIMIT_MS,
+        note=f"median {median(waits):.0f} ms of {len(waits)} events",
     )
-    return kept
 
 
 # 4. Memory.
 
 
-async def memory(stage: Scene) -> bool:
+async def memory(report: Report, stage: Scene) -> None:
     """Drain a large backlog and watch the process grow."""
     await stage.fan_out(BACKLOG // ENDPOINTS)
     process = psutil.Process(os.getpid())
@@ -269,22 +271,20 @@ async def memory(stage: Scene) -> bool:
         highest = max(highest, process.memory_info().rss)
         await asyncio.wait({draining}, timeout=0.1)
     await draining
-    grown = (highest - idle) / 2**20
-    kept = grown < MEMORY_LIMIT_MIB
-    print(
-        f"memory: {grown:.0f} MiB over idle while {BACKLOG} deliveries drained;"
-        f" limit {MEMORY_LIMIT_MIB} MiB: {word(kept)}"
+    report.add(
+        f"memory over idle while {BACKLOG:,} deliveries drain",
+        (highest - idle) / 2**20,
+        "MiB",
+        at_most=MEMORY_LIMIT_MIB,
     )
-    return kept
 
 
 # 5. The list.
 
 
-async def listing(stage: Scene) -> bool:
+async def listing(report: Report, stage: Scene) -> None:
     """Ask for first pages of a short and of a long log, in turns."""
     logs = {SHORT_LOG: await _log(stage, SHORT_LOG), LONG_LOG: await _log(stage, LONG_LOG)}
-    kept = True
     first = DeliveryQuery()
     queries = {
         "all": first,
@@ -298,13 +298,14 @@ async def listing(stage: Scene) -> bool:
             for size, endpoint in logs.items():
                 times[size].append(await _ask(stage, endpoint, query))
         short, long = (median(times[size]) for size in (SHORT_LOG, LONG_LOG))
-        kept = kept and long / short <= LIST_LIMIT
-        print(
-            f"list, {name}: {long / short:.2f} times as long with {LONG_LOG} attempts as with"
-            f" {SHORT_LOG} ({long:.2f} and {short:.2f} ms); limit {LIST_LIMIT}:"
-            f" {word(long / short <= LIST_LIMIT)}"
+        report.add(
+            f"first page of {LONG_LOG:,} attempts, {name}",
+            long,
+            "ms",
+            ratio=long / short,
+            versus=f"the time with {SHORT_LOG:,}",
+            at_most=LIST_LIMIT,
         )
-    return kept
 
 
 def replace_query(
@@ -345,31 +346,27 @@ async def _ask(stage: Scene, endpoint: UUID, query: DeliveryQuery) -> float:
     return took
 
 
-def word(kept: bool) -> str:  # noqa: FBT001 - what it is told is all it knows
-    """Say how a limit fared."""
-    return "kept" if kept else "BROKEN"
-
-
-async def measure(home: Path, dsn: str, address: str, wanted: Sequence[str]) -> bool:
-    """Measure one after the other; tell whether every limit was kept."""
+async def measure(
+    report: Report, home: Path, dsn: str, address: str, wanted: Sequence[str]
+) -> None:
+    """Measure one after the other."""
     async with scene(home, dsn, address) as stage:
-        kept, rate = await throughput(stage)
+        rate = await throughput(report, stage)
         if "latency" in wanted:
-            kept = await latency(stage, rate) and kept
+            await latency(report, stage, rate)
         if "memory" in wanted:
-            kept = await memory(stage) and kept
+            await memory(report, stage)
         if "list" in wanted:
-            kept = await listing(stage) and kept
-    return kept
+            await listing(report, stage)
 
 
 def main() -> int:
     """Measure; the exit code is 1 if a limit was broken."""
     named = [word for word in sys.argv[1:] if not word.startswith("-")]
-    with postgres() as (home, dsn), receiver() as address:
-        wanted = named or ["latency", "memory", "list"]
-        kept = uvloop.run(measure(home, dsn, address, wanted))
-    return 0 if kept else 1
+    wanted = named or ["latency", "memory", "list"]
+    with reporting(__file__, __doc__) as report, postgres() as (home, dsn), receiver() as address:
+        uvloop.run(measure(report, home, dsn, address, wanted))
+    return report.exit_code
 
 
 if __name__ == "__main__":

@@ -5,22 +5,21 @@
    as usual, and once without waiting for the disk, where the process itself weighs most.
 2. GET /bundles and GET /bundles/{id} against ``peers/fastapi_app.py``, which admits the key by the
    same statement and answers the same JSON from SQLAlchemy's models (at least 3 times as many).
-   Its packages are in an environment of its own: ``python -m venv DIRECTORY``, then ``pip install
-   -r bench/peers/requirements.txt`` there, and ``--peers DIRECTORY``.
+   Its packages are in an environment of its own, ``build/peers/python``; ``make peers`` makes it.
 3. Page 1 of GET /bundles, all and of one status, with 1,000 and with 1,000,000 bundles in the
    workspace: the time of the larger at most 1.5 times that of the smaller.
 
 What counts is the median of interleaved pairs. Run it with nothing else going on; ``python
-bench/orders.py [--peers DIRECTORY] [create] [peers] [rows]``.
+bench/orders.py [create] [peers] [rows]``.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 import asyncpg
@@ -28,7 +27,8 @@ import msgspec
 import psutil
 import uvloop
 from harness import pgbench
-from harness.load import Side, compare, load, request
+from harness.load import Side, compare, in_pairs, load, request
+from harness.report import ROOT, Report, Spread, reporting
 from harness.stage import ORDER, Tenant, api, free_port, order, postgres, server, settle_in
 
 from tokportal_server.lib.db import Connection, prepare_connection
@@ -38,6 +38,7 @@ CREATE_LIMIT = 0.35
 PEER_LIMIT = 3.0
 FLAT_LIMIT = 1.5
 ROWS = 25
+PEERS = ROOT / "build" / "peers" / "python" / "bin" / "python"
 FEW, MANY = 1_000, 1_000_000
 BODY = msgspec.json.encode(
     {name: value for name, value in msgspec.structs.asdict(ORDER).items() if value is not None}
@@ -88,10 +89,10 @@ async def _recorded(home: Path, dsn: str, tenants: Sequence[Tenant]) -> list[pgb
     return pgbench.last_request(statements)
 
 
-async def _compare_create(home: Path, dsn: str) -> bool:
+async def _compare_create(report: Report, home: Path, dsn: str) -> None:
     tenants = await _tenants(dsn)
     statements = await _recorded(home, dsn, tenants)
-    print(f"POST /bundles: {len(statements)} statements")
+    report.add("POST /bundles, statements", len(statements), "round trips")
     conn = await asyncpg.connect(dsn)
     try:
         text = await pgbench.script_of(conn, statements, tenants)
@@ -100,20 +101,19 @@ async def _compare_create(home: Path, dsn: str) -> bool:
         await conn.close()
     script = home / "create.sql"
     script.write_text(text)
-    kept = True
     for commit in ("on", "off"):
         await _set_commit(dsn, commit)
         with api(home, dsn) as (port, process):
             for clients in (1, CLIENTS):
                 requests = [request("/bundles", t.key, BODY) for t in tenants[:clients]]
-                ratio = await compare(
+                await compare(
+                    report,
                     f"POST /bundles, {clients} client(s), synchronous_commit {commit}",
                     _asking(port, process, requests, seconds=1.0),
                     _replaying(dsn, script, clients),
-                    against="pgbench",
+                    against="pgbench with the same statements",
+                    at_least=CREATE_LIMIT,
                 )
-                kept = kept and ratio >= CREATE_LIMIT
-    return kept
 
 
 async def _set_commit(dsn: str, value: str) -> None:
@@ -138,7 +138,7 @@ def _replaying(dsn: str, script: Path, clients: int) -> Side:
 # Lists against FastAPI and SQLAlchemy.
 
 
-async def _compare_peers(home: Path, dsn: str, peers: Path) -> bool:
+async def _compare_peers(report: Report, home: Path, dsn: str) -> None:
     conn = await _connect(dsn)
     try:
         tenant = await settle_in(conn, "reader")
@@ -147,8 +147,7 @@ async def _compare_peers(home: Path, dsn: str, peers: Path) -> bool:
     finally:
         await conn.close()
     port = free_port()
-    argv = [str(peers / "bin" / "python"), str(Path(__file__).parent / "peers" / "fastapi_app.py")]
-    kept = True
+    argv = [str(PEERS), str(Path(__file__).parent / "peers" / "fastapi_app.py")]
     with (
         api(home, dsn) as (our_port, ours),
         server([*argv, str(port)], port, {"BENCH_DSN": dsn}) as peer,
@@ -157,14 +156,14 @@ async def _compare_peers(home: Path, dsn: str, peers: Path) -> bool:
             await _same_answer((our_port, port), path, tenant.key)
             for clients in (1, CLIENTS):
                 requests = [request(path, tenant.key)] * clients
-                ratio = await compare(
+                await compare(
+                    report,
                     f"GET {name}, {clients} client(s)",
                     _asking(our_port, ours, requests, seconds=1.0),
                     _asking(port, peer, requests, seconds=1.0),
-                    against="FastAPI",
+                    against="FastAPI and SQLAlchemy",
+                    at_least=PEER_LIMIT,
                 )
-                kept = kept and ratio >= PEER_LIMIT
-    return kept
 
 
 async def _same_answer(ports: tuple[int, int], path: str, key: str) -> None:
@@ -181,7 +180,7 @@ async def _same_answer(ports: tuple[int, int], path: str, key: str) -> None:
 # Page 1 over few and many bundles.
 
 
-async def _compare_rows(home: Path, dsn: str) -> bool:
+async def _compare_rows(report: Report, home: Path, dsn: str) -> None:
     conn = await _connect(dsn)
     try:
         model = await settle_in(conn, "model")
@@ -194,42 +193,38 @@ async def _compare_rows(home: Path, dsn: str) -> bool:
         await conn.execute("CHECKPOINT", timeout=600)
     finally:
         await conn.close()
-    kept = True
     with api(home, dsn) as (port, process):
         for path in ("/bundles", "/bundles?status=published"):
-            ratio = await compare(
-                f"GET {path}",
-                _asking(port, process, [request(path, large.key)]),
-                _asking(port, process, [request(path, small.key)]),
-                against=f"{FEW} rows, with {MANY}",
+            large_side = _asking(port, process, [request(path, large.key)])
+            small_side = _asking(port, process, [request(path, small.key)])
+            ratios, (many, _) = await in_pairs(large_side, small_side)
+            times = [1 / ratio for ratio in ratios]
+            report.add(
+                f"GET {path}, page 1 of {MANY:,} bundles",
+                1000 / median(one.per_second for one in many),
+                "ms",
+                ratio=median(times),
+                versus=f"the time with {FEW:,}",
+                spread=Spread.of(times),
+                at_most=FLAT_LIMIT,
             )
-            kept = kept and 1 / ratio <= FLAT_LIMIT
-    return kept
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("parts", nargs="*", choices=["create", "peers", "rows", []])
-    parser.add_argument("--peers", type=Path, default=os.environ.get("BENCH_PEERS"))
-    return parser.parse_args()
 
 
 def main() -> int:
     """Measure; the exit code is 1 if a limit was broken."""
-    arguments = _arguments()
-    parts = arguments.parts or ["create", "peers", "rows"]
-    kept = True
-    with postgres(pgbench.LOGGING) as (home, dsn):
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("parts", nargs="*", choices=["create", "peers", "rows", []])
+    parts = parser.parse_args().parts or ["create", "peers", "rows"]
+    with reporting(__file__, __doc__) as report, postgres(pgbench.LOGGING) as (home, dsn):
         if "create" in parts:
-            kept = uvloop.run(_compare_create(home, dsn)) and kept
-        if "peers" in parts and arguments.peers:
-            kept = uvloop.run(_compare_peers(home, dsn, Path(arguments.peers))) and kept
+            uvloop.run(_compare_create(report, home, dsn))
+        if "peers" in parts and PEERS.exists():
+            uvloop.run(_compare_peers(report, home, dsn))
         elif "peers" in parts:
-            print("FastAPI is not measured: no --peers; see bench/peers/requirements.txt")
+            report.skip("against FastAPI and SQLAlchemy", f"make peers has not made {PEERS.parent}")
         if "rows" in parts:
-            kept = uvloop.run(_compare_rows(home, dsn)) and kept
-    print(f"limits: {'kept' if kept else 'BROKEN'}")
-    return 0 if kept else 1
+            uvloop.run(_compare_rows(report, home, dsn))
+    return report.exit_code
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from uuid import UUID
 import aiohttp
 import asyncpg
 import uvloop
+from harness.report import Report, reporting
 from harness.stage import Tenant, api, order, postgres, settle_in
 
 from tokportal_server.lib.crypto import hash_password
@@ -113,14 +114,19 @@ async def _medians(session: aiohttp.ClientSession, addresses: Sequence[str]) -> 
     return {address: statistics.median(taken) for address, taken in times.items()}
 
 
-def _judge(name: str, small: float, large: float) -> bool:
-    kept = large <= small * LIMIT + SLACK_SECONDS
-    mark = "" if kept else "   OVER THE LIMIT"
-    print(f"{name:28} {small * 1e3:8.1f} ms {large * 1e3:8.1f} ms {large / small:6.2f}{mark}")
-    return kept
+def _judge(report: Report, name: str, small: float, large: float) -> None:
+    report.add(
+        f"page {name}",
+        1000 * large,
+        "ms",
+        ratio=large / small,
+        versus=f"the time with {FEW:,}",
+        at_most=LIMIT,
+        kept=large <= small * LIMIT + SLACK_SECONDS,
+    )
 
 
-async def _measure(dsn: str, port: int, many: int) -> bool:
+async def _measure(report: Report, dsn: str, port: int, many: int) -> None:
     origin = f"http://127.0.0.1:{port}"
     conn: Connection = await asyncpg.connect(dsn)
     await prepare_connection(conn)
@@ -144,24 +150,26 @@ async def _measure(dsn: str, port: int, many: int) -> bool:
         pairs.append((f"{roots[0]}/bundles/{bundle}", f"{roots[1]}/bundles/{other}"))
         own = await _medians(session, [address for pair in pairs for address in pair])
     await conn.close()
-    print(f"{'page':28} {FEW:>11,} {many:>11,}  ratio")
-    kept = [_judge(path, before[origin + path], after[origin + path]) for path in shared]
-    kept += [
-        _judge(small.removeprefix(roots[0]) or "/", own[small], own[large])
-        for small, large in pairs
-    ]
-    return all(kept)
+    for path in shared:
+        _judge(report, path, before[origin + path], after[origin + path])
+    for small, large in pairs:
+        place = small.removeprefix(roots[0]).replace(str(bundle), "{bundle}") or "/"
+        _judge(report, f"/console/{{workspace}}{place}", own[small], own[large])
 
 
-def main() -> None:
-    """Measure, and end with 1 if a limit is broken."""
+def main() -> int:
+    """Measure; the exit code is 1 if a limit was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--many", type=int, default=MANY)
     many: int = parser.parse_args().many
-    with postgres() as (home, dsn), api(home, dsn) as (port, _):
-        kept = uvloop.run(_measure(dsn, port, many))
-    sys.exit(0 if kept else 1)
+    with (
+        reporting(__file__, __doc__) as report,
+        postgres() as (home, dsn),
+        api(home, dsn) as (port, _),
+    ):
+        uvloop.run(_measure(report, dsn, port, many))
+    return report.exit_code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

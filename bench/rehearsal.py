@@ -21,6 +21,7 @@ from typing import Final
 from uuid import UUID
 
 import uvloop
+from harness.report import QUICK, Report, reporting
 from harness.stage import UNLIMITED, postgres
 
 from tokportal_server.bundles.operations.configure_profile import configure_profile
@@ -42,7 +43,7 @@ from tokportal_server.rehearsal.managers import work_once
 from tokportal_server.uploads.source import MediaSource
 from tokportal_server.workspaces.operations.create_person import create_person
 
-BUNDLES: Final = 100 if "--quick" in sys.argv else 1_000
+BUNDLES: Final = 100 if QUICK else 1_000
 LIMIT_SECONDS: Final = 20.0
 HOURS: Final = timedelta(hours=73)
 ORDER: Final = CreateBundleRequest(bundle_type="account_only", country="USA", platform="tiktok")
@@ -104,9 +105,12 @@ async def spread(conn: Connection, ports: Ports, workspace: UUID) -> int:
 
 
 async def measure(
-    ports: Ports, name: str, prepare: Callable[[Connection, Ports, UUID], Awaitable[int]]
-) -> bool:
-    """Prepare a rehearsal and move its clock; tell whether the limit was kept."""
+    report: Report,
+    ports: Ports,
+    name: str,
+    prepare: Callable[[Connection, Ports, UUID], Awaitable[int]],
+) -> None:
+    """Prepare a rehearsal and move its clock."""
     async with ports.database.connection() as conn:
         workspace = await rehearsal(conn, name)
         wanted = await prepare(conn, ports, workspace)
@@ -115,24 +119,28 @@ async def measure(
     took = time.perf_counter() - began
     async with ports.database.connection() as conn:
         finished = await conn.fetchval(FINISHED, workspace)
-    kept = took < LIMIT_SECONDS and finished == BUNDLES and happened >= wanted
-    print(
-        f"{name}: {took:.1f} s for {happened} things on the way of {BUNDLES} bundles, {finished}"
-        f" of them completed; limit {LIMIT_SECONDS:.0f} s: {'kept' if kept else 'BROKEN'}"
+    report.add(
+        f"72 hours over {BUNDLES:,} bundles, {name}",
+        took,
+        "s",
+        at_most=LIMIT_SECONDS,
+        kept=took <= LIMIT_SECONDS and finished == BUNDLES and happened >= wanted,
+        note=f"{happened:,} things happened, {finished:,} bundles were completed",
     )
-    return kept
 
 
-async def measure_all(home: Path, dsn: str) -> bool:
-    """Measure one after the other; tell whether every limit was kept."""
+async def measure_all(report: Report, home: Path, dsn: str) -> None:
+    """Measure one after the other."""
     async with open_ports(Settings(home=home, database_url=dsn)) as ports:
-        return all([await measure(ports, one.__name__, one) for one in (together, spread)])
+        for one in (together, spread):
+            await measure(report, ports, one.__name__, one)
 
 
 def main() -> int:
     """Measure; the exit code is 1 if a limit was broken."""
-    with postgres() as (home, dsn):
-        return 0 if uvloop.run(measure_all(home, dsn)) else 1
+    with reporting(__file__, __doc__) as report, postgres() as (home, dsn):
+        uvloop.run(measure_all(report, home, dsn))
+    return report.exit_code
 
 
 if __name__ == "__main__":

@@ -14,30 +14,25 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from statistics import median
 
 import psutil
-
-from tokportal_server.lib import embedded
-from tokportal_server.migrations.run import migrate
+from harness.memory import family_mib
+from harness.report import Report, Spread, reporting
+from harness.stage import free_port, postgres
 
 LIMIT_SECONDS = 2.0
 LIMIT_MIB = 300
 STARTS = 5
 IDLE_SECONDS = 10.0
 PATIENCE_SECONDS = 30.0
-_PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 
 @contextmanager
@@ -71,13 +66,6 @@ def until_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the API does not answer; run its command by hand to see why")
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def cold_start(env: dict[str, str]) -> float:
     """Give the seconds from the spawn of an API process to its first answer."""
     port = free_port()
@@ -97,51 +85,35 @@ def idle_memory(env: dict[str, str]) -> dict[str, float]:
         }
         until_healthy(port, parts["api"])
         time.sleep(IDLE_SECONDS)
-        return {kind: _mib(psutil.Process(process.pid)) for kind, process in parts.items()}
+        return {kind: family_mib(psutil.Process(process.pid)) for kind, process in parts.items()}
 
 
-def _mib(process: psutil.Process) -> float:
-    family = [process, *process.children(recursive=True)]
-    return sum(_pss_kib(member.pid) for member in family) / 1024
-
-
-def _pss_kib(pid: int) -> int:
-    found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"))
-    assert found is not None, "the kernel gives no proportional set size"
-    return int(found[1])
-
-
-def measure(env: dict[str, str]) -> bool:
-    """Measure and print; tell whether both limits were kept."""
-    starts = sorted(cold_start(env) for _ in range(STARTS))
-    print(
-        f"cold start of one API process: {median(starts):.2f} s (from {starts[0]:.2f} to"
-        f" {starts[-1]:.2f}); {median(starts) / LIMIT_SECONDS:.2f} of the limit {LIMIT_SECONDS:g} s"
+def measure(report: Report, env: dict[str, str]) -> None:
+    """Measure both."""
+    starts = [cold_start(env) for _ in range(STARTS)]
+    report.add(
+        "cold start of one API process, spawn to first answer",
+        median(starts),
+        "s",
+        spread=Spread.of(starts),
+        at_most=LIMIT_SECONDS,
     )
     parts = idle_memory(env)
-    total = sum(parts.values())
-    print(
-        f"idle memory: {total:.0f} MiB (API {parts['api']:.0f}, worker {parts['worker']:.0f});"
-        f" {total / LIMIT_MIB:.2f} of the limit {LIMIT_MIB} MiB"
+    report.add(
+        "API and worker, idle, proportional set size",
+        sum(parts.values()),
+        "MiB",
+        at_most=LIMIT_MIB,
+        note=f"API {parts['api']:.0f}, worker {parts['worker']:.0f}",
     )
-    return median(starts) <= LIMIT_SECONDS and total <= LIMIT_MIB
 
 
 def main() -> int:
     """Measure; the exit code is 1 if a limit was broken."""
-    with tempfile.TemporaryDirectory(prefix="tokportal-bench-") as name:
-        home = Path(name)
-        # PostgreSQL may run as a user of its own, who has to pass through here.
-        home.chmod(0o755)
-        postgres = embedded.start(home)
-        try:
-            migrate(postgres.dsn())
-            env = {"TOKPORTAL_HOME": name, "TOKPORTAL_DATABASE_URL": postgres.dsn()}
-            kept = measure(env)
-        finally:
-            postgres.stop()
-    print("limits kept" if kept else "limit BROKEN")
-    return 0 if kept else 1
+    with reporting(__file__, __doc__) as report, postgres() as (home, dsn):
+        env = {"TOKPORTAL_HOME": str(home), "TOKPORTAL_DATABASE_URL": dsn}
+        measure(report, env)
+    return report.exit_code
 
 
 if __name__ == "__main__":

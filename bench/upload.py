@@ -27,6 +27,7 @@ import asyncpg
 import av
 import msgspec
 import psutil
+from harness.report import Report, Spread, reporting
 from harness.stage import api, order, postgres, settle_in
 
 from tokportal_server.lib.db import prepare_connection
@@ -105,42 +106,44 @@ async def customer(dsn: str) -> tuple[str, str]:
         await conn.close()
 
 
-def measure(home: Path, dsn: str, size: int) -> bool:
-    """Measure and print; tell whether both limits were kept."""
+def measure(report: Report, home: Path, dsn: str, size: int) -> None:
+    """Measure both."""
     large, small = home / "large.mp4", home / "small.mp4"
     film(large, size)
     film(small, 12 * MIB)
     with large.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     key, bundle = asyncio.run(customer(dsn))
-    ratios = []
+    ratios, times = [], []
     with api(home, dsn) as (port, process):
         upload(small, port, key, bundle)
         before = forget_peak(process)
-        for number in range(1, PAIRS + 1):
+        for _ in range(PAIRS):
             copied = copy(large)
             seconds, answer = upload(large, port, key, bundle)
             assert answer["data"]["sha256"] == digest, answer
             ratios.append(copied / seconds)
-            print(
-                f"pair {number}: copy {copied:.2f} s, upload {seconds:.2f} s"
-                f" ({size / MIB / seconds:.0f} MiB/s), ratio {ratios[-1]:.2f}"
-            )
+            times.append(seconds)
         growth = (peak(process) - before) / MIB
-    ratio = median(ratios)
-    print(f"throughput: {ratio:.2f} of cp + fsync + sha256sum (limit {LIMIT_RATIO:g})")
-    print(f"memory: the API rose by {growth:.1f} MiB (limit {LIMIT_MIB} MiB)")
-    return ratio >= LIMIT_RATIO and growth < LIMIT_MIB
+    report.add(
+        f"upload of {size / MIB:,.0f} MiB",
+        size / MIB / median(times),
+        "MiB/s",
+        ratio=median(ratios),
+        versus="cp + fsync + sha256sum",
+        spread=Spread.of(ratios),
+        at_least=LIMIT_RATIO,
+    )
+    report.add("memory of the API process meanwhile, rise", growth, "MiB", at_most=LIMIT_MIB)
 
 
 def main() -> int:
     """Measure; the exit code is 1 if a limit was broken."""
     # The default limit of a video is 1 GiB.
     size = int(sys.argv[1]) * MIB if len(sys.argv) > 1 else 1 << 30
-    with postgres() as (home, dsn):
-        kept = measure(home, dsn, size)
-    print("limits kept" if kept else "limit BROKEN")
-    return 0 if kept else 1
+    with reporting(__file__, __doc__) as report, postgres() as (home, dsn):
+        measure(report, home, dsn, size)
+    return report.exit_code
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import cast
 
 import psutil
 
+from harness.report import Report, Spread
+
 PAIRS = 11
 SECONDS = 0.6
 _SUCCESS = re.compile(rb"HTTP/1\.1 20[01] ")
@@ -47,8 +49,7 @@ class Asker(asyncio.Protocol):
         """Ask again once an answer is whole."""
         self._buffer += data
         head, _, body = self._buffer.partition(b"\r\n\r\n")
-        _, found, rest = head.lower().partition(b"content-length: ")
-        if not found or len(body) < int(rest.partition(b"\r\n")[0]):
+        if not _is_whole(head.lower(), body):
             return
         if not _SUCCESS.match(head):
             self.error = self._buffer[:300].decode("latin-1")
@@ -61,6 +62,13 @@ class Asker(asyncio.Protocol):
     def close(self) -> None:
         """Ask no more."""
         self._transport.close()
+
+
+def _is_whole(head: bytes, body: bytes) -> bool:
+    if b"\r\ntransfer-encoding: chunked" in head:
+        return body.endswith(b"\r\n0\r\n\r\n")
+    _, found, rest = head.partition(b"content-length: ")
+    return bool(found) and len(body) >= int(rest.partition(b"\r\n")[0])
 
 
 @asynccontextmanager
@@ -90,6 +98,7 @@ async def load(
         answers = sum(asker.answers for asker in askers)
     errors = [asker.error for asker in askers if asker.error]
     assert not errors, errors[0]
+    assert answers, "not one answer came in time: this machine does too much else"
     return Measured(answers / passed, 1000 * used / max(1, answers))
 
 
@@ -99,35 +108,57 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def request(path: str, key: str, body: bytes | None = None) -> bytes:
+def request(
+    path: str, key: str, body: bytes | None = None, *, base: str = "/api/ext", dry: bool = False
+) -> bytes:
     """Write a request of the API: a POST if there is a body."""
-    head = f" /api/ext{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n"
+    head = f" {base}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n"
+    head += "X-TokPortal-Dry-Run: true\r\n" if dry else ""
     if body is None:
         return f"GET{head}\r\n".encode()
     about = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return f"POST{head}{about}".encode() + body
 
 
-async def compare(name: str, ours: Side, other: Side, *, against: str, pairs: int = PAIRS) -> float:
-    """Measure in pairs, each beginning with the other one; print, and give the median ratio."""
-    ratios: list[float] = []
-    sides: dict[Side, list[Measured]] = {ours: [], other: []}
-    for number in range(-1, pairs):
-        for side in (ours, other) if number % 2 else (other, ours):
-            measured = await side()
-            # The first pair only warms up.
-            if number >= 0:
-                sides[side].append(measured)
-        if number >= 0:
-            ratios.append(sides[ours][-1].per_second / sides[other][-1].per_second)
-    ratios.sort()
-    speed = [median(one.per_second for one in sides[side]) for side in (ours, other)]
-    cpu = [median(one.cpu_ms for one in sides[side]) for side in (ours, other)]
-    print(
-        f"{name:<32} {median(ratios):.2f} of {against}"
-        f" (middle half {ratios[pairs // 4]:.2f} to {ratios[-1 - pairs // 4]:.2f});"
-        f" {speed[0]:.0f} and {speed[1]:.0f} requests/s;"
-        f" {cpu[0]:.2f} and {cpu[1]:.2f} ms CPU of the process a request",
-        flush=True,
+async def compare(
+    report: Report,
+    name: str,
+    ours: Side,
+    other: Side,
+    *,
+    against: str,
+    at_least: float | None = None,
+    pairs: int = PAIRS,
+) -> None:
+    """Measure in pairs, each beginning with the other one; report the median of the ratios."""
+    ratios, sides = await in_pairs(ours, other, pairs)
+    speed = [median(one.per_second for one in side) for side in sides]
+    cpu = [median(one.cpu_ms for one in side) for side in sides]
+    spent = f"; {cpu[0]:.2f} and {cpu[1]:.2f} ms of CPU each" if all(cpu) else ""
+    report.add(
+        name,
+        speed[0],
+        "requests/s",
+        ratio=median(ratios),
+        versus=against,
+        spread=Spread.of(ratios),
+        at_least=at_least,
+        note=f"{against}: {speed[1]:,.0f} requests/s{spent}",
     )
-    return median(ratios)
+
+
+async def in_pairs(
+    ours: Side, other: Side, pairs: int = PAIRS
+) -> tuple[list[float], tuple[list[Measured], list[Measured]]]:
+    """Give the ratio of each pair, and what either side did; a first pair only warms up."""
+    ratios: list[float] = []
+    sides: tuple[list[Measured], list[Measured]] = ([], [])
+    for number in range(-1, pairs):
+        both = {}
+        for side in (ours, other) if number % 2 else (other, ours):
+            both[side] = await side()
+        if number >= 0:
+            ratios.append(both[ours].per_second / both[other].per_second)
+            sides[0].append(both[ours])
+            sides[1].append(both[other])
+    return ratios, sides

@@ -26,6 +26,7 @@ from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.migrations.run import migrate
+from tokportal_server.rehearsal.create_rehearsal import create_rehearsal
 from tokportal_server.workspaces.operations.api_keys import create_api_key
 from tokportal_server.workspaces.operations.create_person import create_person
 from tokportal_server.workspaces.operations.create_workspace import create_workspace
@@ -33,7 +34,7 @@ from tokportal_server.workspaces.operations.create_workspace import create_works
 # Limits of requests are no part of what is measured.
 UNLIMITED = 1_000_000
 _CREDITS = 1_000_000_000
-_START_SECONDS = 20.0
+_START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ def postgres(settings: Mapping[str, str] | None = None) -> Iterator[tuple[Path, 
             server.stop()
 
 
-async def settle_in(conn: Connection, name: str) -> Tenant:
+async def settle_in(conn: Connection, name: str, *, rehearsal: bool = False) -> Tenant:
     """Make a workspace with more credits than a measurement can spend."""
     person = await create_person(conn=conn, email=f"{name}@example.com", name=name)
-    workspace = await create_workspace(conn=conn, name=name, owner_id=person)
+    if rehearsal:
+        workspace = await create_rehearsal(conn=conn, name=name, owner_id=person, plan="full")
+    else:
+        workspace = await create_workspace(conn=conn, name=name, owner_id=person)
     key_id, key = await create_api_key(
         conn=conn, workspace_id=workspace, person_id=person, name="bench"
     )

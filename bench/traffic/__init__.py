@@ -1,0 +1,1 @@
+"""Mixed traffic against a whole installation, and whether it stood it."""
