@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "tokportal_server"
 
-_FOLDERS = ("src", "tests", "tools", "docs", "bench", "contract", ".ci", ".github")
+_FOLDERS = ("src", "tests", "tools", "docs", "deploy", "bench", "contract", ".ci", ".github")
 
 
 def modules() -> list[Path]:

@@ -16,8 +16,11 @@ from tokportal_server.lib.db import Connection, Database
 SHARED = {
     "alembic_version": "which schema this is",
     "countries": "reference data of the installation",
+    "doctor_runs": "the doctor examines the whole installation",
     "earning_rates": "what managers earn is the installation's to set",
     "earning_statements": "managers work for many workspaces",
+    "erasures": "of workspaces and of people",
+    "installation": "which installation this is",
     "kill_switches": "what the operator stopped; may be everything at once",
     "managers": "people work for many workspaces",
     "notice_choices": "as people",
@@ -32,6 +35,7 @@ SHARED = {
     "prices": "prices for everybody",
     "proof_keys": "the keys are the installation's",
     "provider_pauses": "a platform's limits are for the whole installation",
+    "schema_texts": "which texts made this schema",
     "sweeps": "when work over all workspaces is due again",
     "recovery_codes": "as people",
     "sealed_mails": "as people",
@@ -59,8 +63,8 @@ KEPT_WHOLE = {
     "earnings": "as credit_entries, of the managers; a job is booked once over all of them",
 }
 _REFERENCE = "a reference row is closed, never deleted"
-_PERSON = "people are never deleted"
-_WORKSPACE = "workspaces are never deleted"
+_PERSON = "people are erased in their row, never deleted"
+_WORKSPACE = "workspaces are erased in their row, never deleted"
 _LEDGER = "lots and entries are never deleted"
 # Foreign keys that no index serves, and why nobody looks from the other end.
 UNSERVED = {
@@ -92,6 +96,7 @@ UNSERVED = {
     ("saved_accounts", "workspace_id, bundle_id"): "bundles are never deleted",
     ("slot_options", "workspace_id, entry_id"): _LEDGER,
     ("uploads", "workspace_id, bundle_id"): "bundles are never deleted; uploads are found by key",
+    ("workspace_exports", "asked_by"): _PERSON,
     ("workspace_invitations", "invited_by"): _PERSON,
     ("workspace_members", "person_id"): _PERSON,
     ("workspace_prices", "set_by"): _PERSON,

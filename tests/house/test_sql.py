@@ -34,6 +34,8 @@ _ALLOWED = {
     "workbench/doctor.py": "its queries are made from the state machines; each is prepared below",
     "orders/door.py": "its statement is made from the machine's table; each is prepared below",
     "webhooks/delivery_log.py": "takes one of six constants; each is prepared below",
+    "workbench/levels.py": "runs its own constants from a table; each is prepared as one",
+    "workspaces/person_archive.py": "takes one of its constants; each is prepared below",
     "lib/jobs/queue.py": "the driver through which PGQueuer sends the statements that it makes",
     "lib/embedded/connection.py": "administers a server that has no schema yet",
     "migrations/env.py": "Alembic's connection, before there is a schema",
