@@ -17,6 +17,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 WAY_OUT = "run `make lock`."
+# Belongs to the environment, and is what reads the pins: `pip freeze` leaves it out.
+UNPINNED = frozenset({"pip"})
 
 
 def declared(pyproject: str) -> list[Requirement]:
@@ -52,6 +54,8 @@ def problems(requirements: list[Requirement], pinned: dict[str, Version]) -> lis
     while waiting:
         requirement, origin = waiting.pop()
         name = canonicalize_name(requirement.name)
+        if name in UNPINNED:
+            continue
         version = pinned.get(name)
         if version is None:
             found.append(f"{name} ({origin}) is not pinned in constraints.txt: {WAY_OUT}")

@@ -59,6 +59,7 @@ async def dumped(conn: Connection) -> str:
     return "\n".join(rows)
 
 
+@pytest.mark.hazard(34)
 async def test_nothing_but_the_answer_ever_shows_a_secret(
     capfd: pytest.CaptureFixture[str],
     alice: Client,
@@ -108,6 +109,7 @@ async def test_an_error_with_secrets_at_hand_shows_none(
     assert leaks(reply.body.decode() + "".join(capfd.readouterr())) == set()
 
 
+@pytest.mark.hazard(34)
 async def test_ciphertexts_that_change_rows_do_not_open(
     alice: Client, conn: Connection, world: World, ports: Ports
 ) -> None:

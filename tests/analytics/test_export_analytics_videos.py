@@ -70,6 +70,7 @@ async def test_every_cell_is_quoted_and_lines_end_as_the_rfc_says(alice: Client)
     assert body.count("\r\n") == 3 + 1
 
 
+@pytest.mark.hazard(39)
 @pytest.mark.parametrize(
     "cell", ["=1", " =1", "\t+1", "-1", "@a", "\n1", "\r1", "\uff1d1", "  @x", "\u00a0=1"]
 )

@@ -40,7 +40,6 @@ async def test_lists_the_newest_first_by_pages(alice: Client, tasks: list[str]) 
         ("status=finalized", set()),
         ("saved_account_id={account}", {0, 1, 2}),
         ("saved_account_id={account}&status=pending", {0}),
-        ("saved_account_id=00000000-0000-4000-9000-000000000000", set()),
     ],
 )
 async def test_filters_by_statuses_and_account(
@@ -49,6 +48,14 @@ async def test_filters_by_statuses_and_account(
     reply = await alice.get(f"/comments?{query.format(account=account)}")
     assert {row["id"] for row in reply.data} == {tasks[n] for n in chosen}
     assert reply.json["pagination"]["total"] == len(chosen)
+
+
+async def test_an_account_that_is_not_the_workspaces_is_not_found(
+    alice: Client, charlie: Client, account: str
+) -> None:
+    for client, named in ((alice, "00000000-0000-4000-9000-000000000000"), (charlie, account)):
+        reply = await client.get(f"/comments?saved_account_id={named}")
+        assert (reply.status, reply.code) == (404, "SAVED_ACCOUNT_NOT_FOUND")
 
 
 @pytest.mark.parametrize("query", ["status=gone", "status=", "status=pending,,submitted"])

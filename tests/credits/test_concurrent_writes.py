@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from tests.cast import CREDITS, World
 from tests.client import Client
@@ -47,6 +48,7 @@ async def _spend_all(conn: Connection, workspace: UUID, price: int) -> tuple[int
         count += 1
 
 
+@pytest.mark.hazard(28)
 async def test_sixteen_clients_empty_a_wallet_to_the_credit(dsn: str, conn: Connection) -> None:
     workspace = await empty_workspace(conn)
     price, held = 7, 0
@@ -62,6 +64,7 @@ async def test_sixteen_clients_empty_a_wallet_to_the_credit(dsn: str, conn: Conn
     assert [f for f in await examine(conn) if f.contradictions] == []
 
 
+@pytest.mark.hazard(30)
 async def test_credits_are_spent_or_expired_and_never_both(dsn: str, conn: Connection) -> None:
     async with _connections(dsn, 4) as clients:
         spent = 0

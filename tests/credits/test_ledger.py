@@ -78,6 +78,7 @@ async def _play(conn: Connection, steps: list[tuple[Any, ...]]) -> None:
             await compare(conn, workspace, wallet)
 
 
+@pytest.mark.hazard(29)
 @pytest.mark.parametrize(
     "examples", [150, pytest.param(2000, marks=pytest.mark.proof)], ids=["short", "long"]
 )
@@ -227,6 +228,7 @@ async def test_an_effect_happens_once_whatever_repeats_it(conn: Connection) -> N
     assert await grant(conn, other, 1, now=START, business_key="bought:1") == 1
 
 
+@pytest.mark.hazard(32)
 @pytest.mark.parametrize("table", ["credit_entries", "credit_entry_lots"])
 @pytest.mark.parametrize(
     "statement", ["UPDATE {} SET amount = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"]

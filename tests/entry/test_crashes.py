@@ -26,6 +26,7 @@ async def test_an_order_goes_on_after_everything_was_killed(
         await scene.check_the_books()
 
 
+@pytest.mark.hazard(40)
 async def test_an_order_whose_answer_was_lost_is_not_made_again_though_postgresql_died_too(
     tmp_path: Path,
 ) -> None:

@@ -74,6 +74,7 @@ def stop(program: Program) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.hazard(7)
 async def test_gives_back_a_job_that_the_grace_was_too_short_for(
     installation: Installation,
     ports: Ports,
@@ -97,6 +98,7 @@ async def test_gives_back_a_job_that_the_grace_was_too_short_for(
     }
 
 
+@pytest.mark.hazard(7)
 async def test_finishes_a_job_within_the_grace(
     installation: Installation,
     ports: Ports,

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import aiohttp
 import msgspec
+import pytest
 
 from tests.cast import World
 from tests.client import Client, Reply
@@ -124,6 +125,7 @@ async def test_a_refused_request_takes_no_token(
     assert await conn.fetchval("SELECT tokens >= 0 FROM buckets WHERE kind = 'key'")
 
 
+@pytest.mark.hazard(27)
 async def test_the_write_of_a_limited_key_changes_nothing(
     server: str, world: World, conn: Connection
 ) -> None:

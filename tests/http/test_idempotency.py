@@ -40,6 +40,7 @@ def is_replay(reply: Reply) -> bool:
     return reply.headers.get("Idempotent-Replayed") == "true"
 
 
+@pytest.mark.hazard(24)
 @pytest.mark.parametrize("times", [20, 50])
 async def test_many_calls_at_once_with_one_key_make_one_bundle(
     alice: Client, conn: Connection, world: World, times: int
@@ -75,6 +76,7 @@ async def test_a_first_call_that_still_runs_is_waited_for_and_then_told(
     assert third.body == (await first).body
 
 
+@pytest.mark.hazard(27)
 async def test_a_replay_shows_the_answer_of_then_though_the_thing_has_changed(
     alice: Client,
 ) -> None:
@@ -95,6 +97,7 @@ async def test_the_headers_of_a_replay_are_of_today(alice: Client) -> None:
     assert again.headers["Content-Type"] == first.headers["Content-Type"]
 
 
+@pytest.mark.hazard(26)
 async def test_another_request_with_the_key_is_refused(alice: Client, conn: Connection) -> None:
     bundle = (await order(alice)).data["id"]
     refusals = [
@@ -117,6 +120,7 @@ async def test_a_change_of_the_stale_dates_header_is_another_request(
     assert refused.code == "IDEMPOTENCY_KEY_REUSED"
 
 
+@pytest.mark.hazard(26)
 async def test_a_key_belongs_to_its_workspace(
     alice: Client, charlie: Client, conn: Connection
 ) -> None:
@@ -152,6 +156,7 @@ async def test_a_refusal_is_not_stored_so_the_key_may_succeed_later(
     assert not is_replay(reply)
 
 
+@pytest.mark.hazard(27)
 async def test_a_failure_of_ours_is_not_stored_either(alice: Client, conn: Connection) -> None:
     await conn.execute("ALTER TABLE slots RENAME TO elsewhere")
     assert (await order(alice)).status == 500
@@ -200,6 +205,7 @@ async def test_an_answer_is_kept_for_a_day_and_a_week_where_credits_move(
     assert kept == hours
 
 
+@pytest.mark.hazard(27)
 async def test_a_key_is_free_again_when_its_time_has_passed(
     alice: Client, conn: Connection
 ) -> None:

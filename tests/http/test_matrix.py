@@ -94,6 +94,7 @@ async def test_a_public_operation_ignores_a_bad_key_and_takes_no_token(
     assert await conn.fetchval("SELECT count(*) FROM buckets") == 0
 
 
+@pytest.mark.hazard(33)
 @pytest.mark.parametrize(("scope", "methods"), [("read", {"GET"}), ("write", set())])
 async def test_a_scope_lets_its_own_methods_through_and_no_other(
     server: str, world: World, conn: Connection, scope: str, methods: set[str]
@@ -112,6 +113,7 @@ async def test_a_scope_lets_its_own_methods_through_and_no_other(
     assert refused == {name for name, op in PRIVATE.items() if op.method not in methods}
 
 
+@pytest.mark.hazard(33)
 async def test_somebody_elses_object_is_not_found(charlie: Client, seed: Seed) -> None:
     told = {name: (await perform(charlie, op, seed)).status for name, op in WITH_ID.items()}
     assert told == {name: FORBIDDEN.get(name, 404) for name in WITH_ID}

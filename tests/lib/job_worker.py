@@ -1,7 +1,8 @@
 """A worker process for the tests of jobs: `python -m tests.lib.job_worker <dsn> [attempts]`.
 
-It knows the jobs `note` (writes a row), `die` (writes a row and ends the process at once) and
-`hang` (writes a row and never ends), prints `ready`, and stops on SIGTERM.
+It knows the jobs `note` (writes a row), `die` (writes a row and ends the process at once), `hang`
+(writes a row and never ends) and `block` (writes a row and blocks the event loop for three leases),
+prints `ready`, and stops on SIGTERM.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -43,9 +45,13 @@ async def work(dsn: str, attempts: int) -> None:
         await note(payload)
         await asyncio.Event().wait()
 
+    async def block(payload: dict[str, Any]) -> None:
+        await note(payload)
+        time.sleep(3 * LEASE.total_seconds())  # noqa: ASYNC251 - the fault that is asked for
+
     runner = JobRunner(
         database,
-        {"note": note, "die": die, "hang": hang},
+        {"note": note, "die": die, "hang": hang, "block": block},
         attempts=attempts,
         backoff=BACKOFF,
         lease=LEASE,

@@ -236,6 +236,7 @@ def test_answers_queries_and_leaves_nothing_running_after_stop(
     pg.stop()  # stopped already is fine
 
 
+@pytest.mark.hazard(40)
 def test_listens_only_inside_a_private_directory_and_opens_nothing_to_others(
     begin: Begin, home: Path
 ) -> None:
@@ -270,6 +271,7 @@ async def test_starts_from_a_thread_that_runs_an_event_loop(begin: Begin, home: 
     await connection.close()
 
 
+@pytest.mark.hazard(40)
 def test_recovers_all_committed_data_after_kill_9_of_the_postmaster(
     begin: Begin, home: Path
 ) -> None:
@@ -282,6 +284,7 @@ def test_recovers_all_committed_data_after_kill_9_of_the_postmaster(
     assert query(again, "SELECT n FROM kept") == 7
 
 
+@pytest.mark.hazard(40)
 def test_ends_a_backend_that_survived_its_killed_postmaster(begin: Begin, home: Path) -> None:
     pg = begin(home)
     survivor = next(p for p in processes_of(pg) if "checkpointer" in p.cmdline()[0])
@@ -316,6 +319,7 @@ def test_two_starts_at_once_give_one_server(begin: Begin, home: Path) -> None:
     assert pids == {pid_of(begin(home))}
 
 
+@pytest.mark.hazard(40)
 @pytest.mark.parametrize("content", ["the pid of another program", ""])
 def test_a_stale_pid_file_does_not_block(begin: Begin, home: Path, content: str) -> None:
     pg = begin(home)
@@ -349,6 +353,7 @@ def test_refuses_a_data_directory_that_an_unseen_server_holds(
     assert query(begin(home), "SELECT 1") == 1
 
 
+@pytest.mark.hazard(40)
 def test_a_long_data_path_gets_a_short_private_socket_directory(
     begin: Begin, long_home: Path
 ) -> None:
@@ -478,6 +483,7 @@ def test_a_file_size_limit_stops_creation_with_nothing_half_made(ground: Path) -
     assert left == {"start.lock"}
 
 
+@pytest.mark.hazard(40)
 @as_root
 def test_a_full_disk_stops_creation_with_nothing_half_made(ground: Path) -> None:
     mount = 'mount -t tmpfs -o size=20m,mode=711 none "$1" && "$2" -c "$3" "$1/home"; echo "= $?"'
@@ -498,6 +504,7 @@ def test_a_full_disk_stops_creation_with_nothing_half_made(ground: Path) -> None
     assert rest.split() == ["3", "start.lock"]
 
 
+@pytest.mark.hazard(40)
 @as_root
 def test_a_disk_that_fills_up_later_costs_no_data(ground: Path) -> None:
     mount = 'mount -t tmpfs -o size=150m,mode=711 none "$1" && "$2" -c "$3" "$1"'
@@ -531,6 +538,7 @@ def test_adopts_and_stops_where_root_may_not_look_into_other_processes(home: Pat
     assert not psutil.pid_exists(outputs[0]) or has_ended(psutil.Process(outputs[0]))
 
 
+@pytest.mark.hazard(40)
 @as_root
 def test_a_closed_parent_is_named_and_stays_closed(ground: Path) -> None:
     closed = ground / "closed"
@@ -544,6 +552,7 @@ def test_a_closed_parent_is_named_and_stays_closed(ground: Path) -> None:
     assert modes(closed / "inner") == before
 
 
+@pytest.mark.hazard(40)
 @as_root
 def test_root_hands_the_server_to_an_unprivileged_account(begin: Begin, home: Path) -> None:
     pg = begin(home)

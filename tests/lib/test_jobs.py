@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import sys
 from collections import Counter
@@ -99,6 +98,7 @@ async def test_runs_a_job_with_its_payload_and_removes_it(
     assert await jobs(conn) == []
 
 
+@pytest.mark.hazard(5)
 async def test_a_rolled_back_transaction_leaves_no_job(conn: Connection) -> None:
     async def enqueue_and_fail() -> None:
         async with conn.transaction():
@@ -112,6 +112,7 @@ async def test_a_rolled_back_transaction_leaves_no_job(conn: Connection) -> None
     assert await jobs(conn) == []
 
 
+@pytest.mark.hazard(6)
 async def test_enqueueing_sends_no_notification(dsn: str, conn: Connection) -> None:
     listener = await asyncpg.connect(dsn)
     heard: list[object] = []
@@ -195,6 +196,7 @@ async def _none_left(conn: Connection) -> bool:
     return not await jobs(conn)
 
 
+@pytest.mark.hazard(2)
 async def test_a_job_outlives_its_lease_while_its_worker_lives(
     dsn: str, conn: Connection, notes: Any
 ) -> None:
@@ -206,10 +208,21 @@ async def test_a_job_outlives_its_lease_while_its_worker_lives(
         assert len(await notes()) == 1
 
 
+@pytest.mark.hazard(2)
+async def test_a_job_that_blocks_its_workers_event_loop_for_three_leases_runs_once(
+    dsn: str, conn: Connection, notes: Any
+) -> None:
+    await enqueue(conn, "block", {"job": "busy"})
+    async with worker(dsn), worker(dsn):
+        await until(lambda: _none_left(conn))
+    assert len(await notes()) == 1
+
+
 async def _has(notes: Any, job: str) -> bool:
     return job in [name for name, _ in await notes()]
 
 
+@pytest.mark.hazard(1)
 async def test_the_job_of_a_killed_worker_is_run_again(
     dsn: str, conn: Connection, notes: Any
 ) -> None:
@@ -223,6 +236,7 @@ async def test_the_job_of_a_killed_worker_is_run_again(
     assert [process for _, process in await notes()] == [first.pid, second.pid]
 
 
+@pytest.mark.hazard(3)
 async def test_a_frozen_worker_that_wakes_up_has_lost_its_job(
     dsn: str, conn: Connection, notes: Any
 ) -> None:
@@ -243,6 +257,7 @@ async def _ran_in(notes: Any, pid: int) -> bool:
     return pid in [process for _, process in await notes()]
 
 
+@pytest.mark.hazard(4)
 async def test_a_job_that_ends_its_process_is_held_after_its_last_attempt_and_others_flow(
     dsn: str, conn: Connection, notes: Any
 ) -> None:
@@ -268,6 +283,7 @@ async def _settled(conn: Connection) -> bool:
     return all(status == "failed" for _, status, _ in await jobs(conn))
 
 
+@pytest.mark.hazard(7)
 async def test_sigterm_ends_a_worker_cleanly_and_gives_its_job_back_after_the_grace(
     dsn: str, conn: Connection, notes: Any
 ) -> None:
@@ -279,6 +295,7 @@ async def test_sigterm_ends_a_worker_cleanly_and_gives_its_job_back_after_the_gr
     assert await jobs(conn) == [("hang", "queued", 0)]
 
 
+@pytest.mark.hazard(7)
 async def test_stopping_waits_for_what_runs_and_starts_nothing_more(
     database: Database, conn: Connection
 ) -> None:
@@ -303,6 +320,7 @@ async def test_stopping_waits_for_what_runs_and_starts_nothing_more(
     assert await jobs(conn) == [("note", "queued", 0)]
 
 
+@pytest.mark.hazard(3)
 async def test_a_worker_that_lost_its_job_changes_nothing_of_it(
     database: Database, conn: Connection
 ) -> None:
@@ -325,6 +343,7 @@ async def test_a_worker_that_lost_its_job_changes_nothing_of_it(
     assert await FencedQueries(database, owner).start(before["id"]) == 1
 
 
+@pytest.mark.hazard(9)
 async def test_a_worker_goes_on_after_its_connections_were_cut(
     database: Database, conn: Connection
 ) -> None:
@@ -348,27 +367,3 @@ async def test_a_worker_goes_on_after_its_connections_were_cut(
     await until(lambda: _none_left(conn))
     await runner.stop()
     await running
-
-
-@pytest.mark.proof
-async def test_twenty_kills_of_the_only_worker_lose_no_job(
-    dsn: str, conn: Connection, notes: Any
-) -> None:
-    chance = random.Random(1)
-    await enqueue_all(conn, "note", [{"job": f"job {n}"} for n in range(5000)])
-    kills = 0
-    while not await _none_left(conn):
-        # Many attempts, since the kills are not the jobs' doing and may meet one job repeatedly.
-        async with worker(dsn, attempts=50) as process:
-            if kills < 20:
-                await asyncio.sleep(chance.uniform(0.1, 1.5))
-                process.kill()
-                await process.wait()
-                kills += 1
-            else:
-                await until(lambda: _none_left(conn), within=300)
-    ran = Counter(job for job, _ in await notes())
-    assert kills == 20
-    assert set(ran) == {f"job {n}" for n in range(5000)}
-    # In flight at a kill were at most the four that a worker takes at once.
-    assert sum(ran.values()) - 5000 <= 20 * 4

@@ -41,6 +41,7 @@ async def failure_of(outbound: Outbound, url: str) -> OutboundFailure:
     return caught.value
 
 
+@pytest.mark.hazard(20)
 @pytest.mark.parametrize("address", HOSTILE)
 async def test_opens_no_socket_to_a_hostile_address_in_a_url(address: str) -> None:
     sockets, names = Sockets(), FakeNames({})
@@ -50,6 +51,7 @@ async def test_opens_no_socket_to_a_hostile_address_in_a_url(address: str) -> No
     assert sockets.dialled == []
 
 
+@pytest.mark.hazard(20)
 @pytest.mark.parametrize("address", HOSTILE)
 async def test_opens_no_socket_to_a_hostile_address_behind_a_name(address: str) -> None:
     sockets, names = Sockets(), FakeNames({"hooks.example.com": [[address]]})
@@ -60,6 +62,7 @@ async def test_opens_no_socket_to_a_hostile_address_behind_a_name(address: str) 
     assert sockets.dialled == []
 
 
+@pytest.mark.hazard(20)
 @pytest.mark.parametrize("address", HOSTILE)
 async def test_refuses_at_the_socket_what_no_resolver_is_asked_about(address: str) -> None:
     """The connector alone, as if both the URL and the resolver had been fooled."""
@@ -73,6 +76,7 @@ async def test_refuses_at_the_socket_what_no_resolver_is_asked_about(address: st
     assert sockets.dialled == []
 
 
+@pytest.mark.hazard(20)
 @pytest.mark.parametrize("url", SPELLINGS)
 async def test_refuses_a_hostile_spelling_before_any_look_up(url: str) -> None:
     with pytest.raises(BlockedUrl):
@@ -133,6 +137,7 @@ async def test_refuses_a_public_name_on_loopback_even_where_loopback_is_allowed(
     assert sockets.dialled == []
 
 
+@pytest.mark.hazard(21)
 async def test_never_dials_the_private_answer_of_a_rebinding_name_server() -> None:
     names = FakeNames({"plain.example.com": [[PUBLIC], ["127.0.0.1"]]})
     policy = OutboundPolicy(allow_http_hosts=frozenset({"plain.example.com"}))
@@ -148,6 +153,7 @@ async def test_never_dials_the_private_answer_of_a_rebinding_name_server() -> No
     assert sockets.dialled == [PUBLIC]
 
 
+@pytest.mark.hazard(21)
 @pytest.mark.parametrize(
     "addresses",
     [
@@ -167,6 +173,7 @@ async def test_refuses_a_host_with_one_bad_address_among_good_ones(addresses: li
     assert sockets.dialled == []
 
 
+@pytest.mark.hazard(22)
 async def test_ignores_the_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     proxied: list[bytes] = []
 
@@ -185,6 +192,7 @@ async def test_ignores_the_proxies_of_the_environment(monkeypatch: pytest.Monkey
     assert proxied == []
 
 
+@pytest.mark.hazard(20)
 async def test_refuses_a_redirect_to_a_hostile_address_at_the_hop() -> None:
     targets = [f"http://{bracketed(address)}/" for address in HOSTILE]
     targets += [f"//{bracketed(address)}/" for address in HOSTILE]
@@ -215,6 +223,7 @@ async def test_refuses_a_redirect_to_a_hostile_address_at_the_hop() -> None:
     assert sockets.dialled == [PUBLIC] * len(targets)
 
 
+@pytest.mark.hazard(23)
 async def test_refuses_a_redirect_from_https_to_http(tmp_path: Path) -> None:
     async def redirect(_head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 301 Moved\r\nLocation: http://plain.example.com/\r\n\r\n")

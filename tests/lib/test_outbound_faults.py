@@ -190,6 +190,7 @@ async def test_gives_every_status_as_it_is_and_follows_no_redirect(
     assert len(heads) == 1
 
 
+@pytest.mark.hazard(15)
 async def test_sends_the_bytes_given_and_asks_for_no_compression(outbound: Outbound) -> None:
     received: list[tuple[bytes, bytes]] = []
     body = json.dumps({"text": "\u2028 </script> \U0001f600"}, ensure_ascii=False).encode()
@@ -217,6 +218,7 @@ async def test_sends_the_bytes_given_and_asks_for_no_compression(outbound: Outbo
     assert len(received) == 2
 
 
+@pytest.mark.hazard(17)
 async def test_an_endless_body_ends_at_the_bytes_kept_in_flat_memory(outbound: Outbound) -> None:
     async def endless(_head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(OK_HEAD + b"\r\n")
@@ -236,6 +238,7 @@ async def test_an_endless_body_ends_at_the_bytes_kept_in_flat_memory(outbound: O
     assert peak < 4 * 1024 * 1024
 
 
+@pytest.mark.hazard(17)
 async def test_a_gzip_bomb_is_not_expanded(outbound: Outbound) -> None:
     bomb = gzip.compress(b"\0" * 100_000_000, compresslevel=9)
 

@@ -50,6 +50,7 @@ async def test_gives_what_the_module_printed(run: Run) -> None:
     assert json.loads(answer) == ["a b", "--c"]
 
 
+@pytest.mark.hazard(37)
 async def test_ends_a_child_that_takes_too_much_memory(run: Run) -> None:
     with PeakMemory() as memory, pytest.raises(SandboxKilledError) as death:
         await run("held = bytearray(2 << 30)")
@@ -57,6 +58,7 @@ async def test_ends_a_child_that_takes_too_much_memory(run: Run) -> None:
     assert memory.growth < 50 * MIB
 
 
+@pytest.mark.hazard(37)
 async def test_ends_a_child_that_computes_for_too_long(run: Run) -> None:
     with pytest.raises(SandboxKilledError) as death:
         await run("while True: pass", cpu_seconds=1)

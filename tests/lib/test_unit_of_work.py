@@ -54,6 +54,7 @@ async def test_what_is_committed_is_committed_together(conn: Connection, world: 
     }
 
 
+@pytest.mark.hazard(5)
 async def test_an_error_leaves_neither_fact_nor_journal_nor_counter_nor_event(
     conn: Connection, world: World
 ) -> None:
@@ -67,6 +68,7 @@ async def test_an_error_leaves_neither_fact_nor_journal_nor_counter_nor_event(
     assert await _traces(conn) == NOTHING
 
 
+@pytest.mark.hazard(5)
 async def test_an_error_while_the_events_are_written_takes_everything_back(
     conn: Connection, world: World
 ) -> None:

@@ -34,7 +34,7 @@ def site() -> Site:
 @pytest.fixture(scope="session")
 def exported_site() -> Site:
     """The site as a folder has it."""
-    return build_site(all_operations(), exported)
+    return build_site(all_operations(), exported, whole=True)
 
 
 @pytest.fixture

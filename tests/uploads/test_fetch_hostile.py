@@ -111,6 +111,7 @@ async def test_a_name_with_one_private_address_is_not_dialled_at_all(
     assert sockets.dialled == []
 
 
+@pytest.mark.hazard(20)
 @pytest.mark.parametrize(
     "location",
     [

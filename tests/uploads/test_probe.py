@@ -316,6 +316,7 @@ async def test_refuses_an_animation_it_would_silence(tmp_path: Path, kind: str) 
         await clean(tmp_path, media.animated(kind))
 
 
+@pytest.mark.hazard(37)
 @pytest.mark.parametrize("name", media.POLYGLOTS)
 async def test_nothing_beside_the_pixels_survives(tmp_path: Path, name: str) -> None:
     data = media.POLYGLOTS[name]()
@@ -338,6 +339,7 @@ BOMBS: dict[str, tuple[Maker, type[ApiError]]] = {
 }
 
 
+@pytest.mark.hazard(37)
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_bomb_is_refused_without_unfolding(tmp_path: Path, out: Path, name: str) -> None:
     make, refusal = BOMBS[name]
@@ -348,6 +350,7 @@ async def test_a_bomb_is_refused_without_unfolding(tmp_path: Path, out: Path, na
     assert_absent(out)
 
 
+@pytest.mark.hazard(37)
 async def test_a_bomb_within_the_size_limits_ends_at_the_decoders(
     tmp_path: Path, out: Path
 ) -> None:
@@ -360,6 +363,7 @@ async def test_a_bomb_within_the_size_limits_ends_at_the_decoders(
     assert_absent(out)
 
 
+@pytest.mark.hazard(37)
 async def test_others_are_served_beside_a_bomb(tmp_path: Path, out: Path) -> None:
     bomb = write(tmp_path, media.webp_bomb(16383, 16383), "bomb")
     photo = write(tmp_path, media.jpeg(), "photo")
@@ -372,6 +376,7 @@ async def test_others_are_served_beside_a_bomb(tmp_path: Path, out: Path) -> Non
         await unfolding
 
 
+@pytest.mark.hazard(37)
 @pytest.mark.parametrize("make", [media.jpeg, media.png, media.webp, media.gif, media.heic])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 async def test_refuses_a_truncated_image(
@@ -409,6 +414,7 @@ async def test_refuses_types_that_are_not_taken(tmp_path: Path, data: bytes) -> 
             await attempt
 
 
+@pytest.mark.hazard(37)
 async def test_the_bytes_count_and_not_the_name(tmp_path: Path, out: Path) -> None:
     facts = await normalise_image(write(tmp_path, media.png(), "a.jpg"), out, limits=LIMITS)
     assert facts.content_type == "image/png"

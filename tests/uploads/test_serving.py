@@ -155,6 +155,7 @@ async def test_only_get_and_head_are_taken(session: aiohttp.ClientSession, file:
     assert (await get(session, file.url, "DELETE")).status == 405
 
 
+@pytest.mark.hazard(37)
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/javascript"])
 async def test_no_row_can_make_a_file_into_a_page(
     conn: Connection,

@@ -258,6 +258,7 @@ async def test_objects_that_no_row_knows_go_after_a_day(
     assert not {lost, forgotten} & kept
 
 
+@pytest.mark.hazard(8)
 async def test_one_of_all_workers_sweeps_once_a_day(
     conn: Connection, ports: Ports, world: World, bundle: UUID
 ) -> None:

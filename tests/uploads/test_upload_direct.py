@@ -225,6 +225,21 @@ async def test_refuses_a_file_over_the_limit_while_it_arrives(
     assert stored() == []
 
 
+async def test_refuses_a_file_that_is_announced_as_too_long_before_any_of_it_has_come(
+    settings: Settings, world: World, server: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", settings.port)
+    writer.write(
+        b"POST /api/ext%s HTTP/1.1\r\nHost: %s\r\nX-API-Key: %s\r\nContent-Length: %d\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        % (VIDEO.encode(), server.encode(), world.alice_key.encode(), 2 << 30)
+    )
+    async with asyncio.timeout(60):
+        assert b" 400 " in await reader.readline()
+        assert b"FILE_TOO_LARGE" in await reader.readuntil(b"FILE_TOO_LARGE")
+    writer.close()
+
+
 async def test_refuses_a_body_that_is_no_form(alice: Client) -> None:
     reply = await alice.post(VIDEO, {"bundle_id": "x"})
     assert (reply.status, reply.code) == (415, "UNSUPPORTED_CONTENT_TYPE")

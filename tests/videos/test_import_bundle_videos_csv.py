@@ -89,6 +89,7 @@ async def test_every_row_configures_its_slot(alice: Client, conn: Connection, wo
     assert [event["data"]["position"] for event in told] == [1, 2, 3]
 
 
+@pytest.mark.hazard(38)
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("delimiter", [",", ";"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -104,6 +105,7 @@ async def test_spreadsheets_write_tables_in_several_ways(
     assert (await slots_of(alice, bundle_id))[1]["description"] == "Noch ein Süßes"
 
 
+@pytest.mark.hazard(38)
 async def test_rows_are_counted_as_a_spreadsheet_shows_them(alice: Client) -> None:
     bundle_id = await ordered(alice, videos=3)
     reply = await imported(
@@ -162,6 +164,7 @@ async def test_the_date_may_have_its_other_name(alice: Client) -> None:
     assert [e["field"] for e in reply.data["errors"]] == ["target_publish_start_date"]
 
 
+@pytest.mark.hazard(38)
 async def test_what_looks_like_a_formula_is_text(alice: Client) -> None:
     bundle_id = await ordered(alice, videos=3)
     formula = '=HYPERLINK(""http://e.example"",""x"")'
@@ -195,6 +198,7 @@ REFUSED: list[tuple[str | bytes, str]] = [
 ]
 
 
+@pytest.mark.hazard(38)
 async def test_a_file_that_is_no_such_table_is_refused_and_changes_nothing(
     alice: Client, conn: Connection
 ) -> None:
@@ -229,6 +233,7 @@ HOSTILE_FILES = {
 }
 
 
+@pytest.mark.hazard(38)
 @pytest.mark.parametrize("name", HOSTILE_FILES)
 def test_hostile_files_are_refused_in_flat_memory(tmp_path: Path, name: str) -> None:
     path = tmp_path / "slots.csv"
@@ -285,20 +290,24 @@ async def test_auto_publish_publishes_and_tells_a_refusal(
     assert [v["new_date"] for v in moved.data["adjusted_videos"]] == [in_days(3)]
 
 
-async def test_five_hundred_dead_addresses_are_accepted_and_left_to_jobs(
+@pytest.mark.hazard(38)
+async def test_a_thousand_dead_addresses_are_accepted_and_left_to_jobs(
     alice: Client, conn: Connection, world: World
 ) -> None:
     await enriched(conn, world)
     bundle_id = await ordered(alice, videos=500)
+    more = await alice.post(f"/bundles/{bundle_id}/add-video-slots", {"quantity": 500})
+    assert more.status == 200
     rows = [
-        row(n + 1, day=in_days(5 + n // 3), url=f"https://dead.example/{n}") for n in range(500)
+        row(n + 1, day=in_days(5 + n // 3), url=f"https://dead.example/{n}") for n in range(1000)
     ]
     reply = await imported(alice, bundle_id, sheet(*rows))
-    assert (reply.data["imported"], reply.data["errors"]) == (500, [])
-    assert await conn.fetchval("SELECT count(*) FROM pgqueuer") == 500
+    assert (reply.data["imported"], reply.data["errors"]) == (1000, [])
+    assert await conn.fetchval("SELECT count(*) FROM pgqueuer") == 1000
     assert [f for f in await examine(conn) if f.contradictions] == []
 
 
+@pytest.mark.hazard(20)
 async def test_no_hostile_address_is_accepted_as_media(
     settings: Settings, world: World, conn: Connection
 ) -> None:
@@ -321,6 +330,7 @@ async def test_no_hostile_address_is_accepted_as_media(
     assert await conn.fetchval("SELECT count(*) FROM pgqueuer") == 0
 
 
+@pytest.mark.hazard(38)
 async def test_a_call_that_dies_in_the_middle_leaves_nothing_and_can_be_repeated(
     alice: Client, conn: Connection, database: Database, world: World
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from multidict import CIMultiDictProxy
+
+# No test waits this long unless something is broken.
+SAFETY_NET = 120.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,16 @@ class Received:
     def event_id(self) -> str:
         """The id in the header."""
         return self.headers["TokPortal-Event-Id"]
+
+
+def signed_at(received: Received) -> int:
+    """Give the Unix second of the signature."""
+    return int(received.headers["TokPortal-Signature"].partition(",")[0].removeprefix("t="))
+
+
+async def second_over(received: Received) -> None:
+    """Wait until a signature of now has another time than that of a request: whole seconds."""
+    await asyncio.sleep(max(0.0, signed_at(received) + 1.01 - time.time()))
 
 
 Behaviour = Callable[[Received], Awaitable[web.Response]]
@@ -65,7 +79,7 @@ class Receiver:
 
     async def got(self, count: int) -> list[Received]:
         """Wait until so many requests came."""
-        async with asyncio.timeout(30), self.arrival:
+        async with asyncio.timeout(SAFETY_NET), self.arrival:
             await self.arrival.wait_for(lambda: len(self.received) >= count)
         return self.received
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.webhooks.receiver import Receiver, answering
 from tests.webhooks.rig import Rig
 
@@ -18,6 +20,7 @@ async def opened(rig: Rig, receiver: Receiver) -> None:
     await rig.emit(20)
 
 
+@pytest.mark.hazard(14)
 async def test_after_ten_failures_in_a_row_nothing_is_sent_for_a_while(
     rig: Rig, receiver: Receiver
 ) -> None:
@@ -26,6 +29,7 @@ async def test_after_ten_failures_in_a_row_nothing_is_sent_for_a_while(
     assert len(receiver.received) == 10
 
 
+@pytest.mark.hazard(14)
 async def test_then_one_probe_at_a_time_and_what_waits_loses_no_attempts(
     rig: Rig, receiver: Receiver
 ) -> None:
@@ -40,6 +44,7 @@ async def test_then_one_probe_at_a_time_and_what_waits_loses_no_attempts(
     assert sum(attempts) == 30 + 10 + 3
 
 
+@pytest.mark.hazard(14)
 async def test_a_probe_that_succeeds_closes_the_breaker(rig: Rig, receiver: Receiver) -> None:
     await opened(rig, receiver)
     receiver.behave = answering(200)
@@ -53,6 +58,7 @@ async def test_a_probe_that_succeeds_closes_the_breaker(rig: Rig, receiver: Rece
     assert (health["consecutive_failures"], health["hold_until"]) == (0, None)
 
 
+@pytest.mark.hazard(14)
 async def test_a_probe_that_succeeds_goes_alone(rig: Rig, receiver: Receiver) -> None:
     await opened(rig, receiver)
     receiver.behave = answering(200)

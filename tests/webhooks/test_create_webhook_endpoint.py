@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
+from tests.cast import World
 from tests.client import Client
+from tests.conftest import serving
+from tests.lib.hostile_urls import HOSTILE, SPELLINGS
 from tests.webhooks.api import body, created, dry_run
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
+from tokportal_server.lib.settings import Settings
 from tokportal_server.webhooks.sealing import open_secret
 
 
@@ -89,6 +94,24 @@ async def test_refuses_a_url_that_may_not_be_called(alice: Client, url: str) -> 
     reply = await alice.post("/webhooks", body(url=url))
     assert (reply.status, reply.code) == (400, "VALIDATION_ERROR")
     assert list(reply.problems) == ["url"]
+
+
+@pytest.mark.hazard(20)
+async def test_no_hostile_address_or_spelling_becomes_an_endpoint(
+    settings: Settings, world: World, conn: Connection
+) -> None:
+    urls = [f"https://{f'[{a}]' if ':' in a else a}/" for a in HOSTILE] + SPELLINGS
+    assert len(HOSTILE) >= 42
+    assert len(SPELLINGS) >= 21
+    strict = msgspec.structs.replace(settings, webhooks_allow_loopback=False)
+    async with serving(strict) as address, Client(address, world.alice_key) as alice:
+        mine = (await created(alice, url="https://example.com/mine"))["id"]
+        for url in urls:
+            made = await alice.post("/webhooks", body(url=url))
+            moved = await alice.call("PATCH", f"/webhooks/{mine}", json={"url": url})
+            assert (made.status, moved.status) == (400, 400), url
+    stored = await conn.fetch("SELECT url FROM webhook_endpoints")
+    assert [row["url"] for row in stored] == ["https://example.com/mine"]
 
 
 @pytest.mark.parametrize(

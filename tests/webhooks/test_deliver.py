@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 import tokportal
 from aiohttp import web
 
@@ -10,6 +11,7 @@ from tests.webhooks.rig import Rig
 from tokportal_server.webhooks.deliver import Deliverer
 
 
+@pytest.mark.hazard(15)
 async def test_sends_bytes_that_the_published_client_verifies(rig: Rig, receiver: Receiver) -> None:
     endpoint = await rig.endpoint(receiver.url)
     await rig.emit(data={"text": 'a\u2028b "</script>" 𝄞 \t {{7*7}}'})
@@ -53,6 +55,7 @@ async def test_records_what_the_receiver_answered(rig: Rig, receiver: Receiver) 
     assert health["consecutive_failures"] == 0
 
 
+@pytest.mark.hazard(17)
 async def test_stores_at_most_two_kilobytes_of_any_answer(rig: Rig, receiver: Receiver) -> None:
     receiver.behave = answering(200, text="\0é" * 5000)
     await rig.endpoint(receiver.url)
@@ -104,6 +107,7 @@ async def test_several_deliverers_send_each_event_once(rig: Rig, receiver: Recei
     assert {row["status"] for row in await rig.deliveries()} == {"succeeded"}
 
 
+@pytest.mark.hazard(11)
 async def test_has_at_most_five_in_flight_for_an_endpoint(rig: Rig) -> None:
     hang = Hang()
     async with receiving(hang) as receiver:
@@ -121,6 +125,7 @@ async def test_has_at_most_five_in_flight_for_an_endpoint(rig: Rig) -> None:
         assert len(receiver.received) == 20
 
 
+@pytest.mark.hazard(11)
 async def test_an_endpoint_that_hangs_delays_nobody(rig: Rig, receiver: Receiver) -> None:
     hang = Hang()
     async with receiving(hang) as stuck:
@@ -139,6 +144,7 @@ async def test_an_endpoint_that_hangs_delays_nobody(rig: Rig, receiver: Receiver
         await rig.deliver()
 
 
+@pytest.mark.hazard(11)
 async def test_with_little_room_serves_those_with_least_in_flight_first(
     rig: Rig, receiver: Receiver
 ) -> None:

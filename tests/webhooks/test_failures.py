@@ -8,7 +8,7 @@ import pytest
 import tokportal
 
 from tests.conftest import free_port
-from tests.webhooks.receiver import Receiver, answering
+from tests.webhooks.receiver import Receiver, answering, second_over, signed_at
 from tests.webhooks.rig import Rig
 from tokportal_server.lib.clock import real_now
 from tokportal_server.webhooks.schedule import DELAYS
@@ -16,6 +16,7 @@ from tokportal_server.webhooks.schedule import DELAYS
 HOUR = timedelta(hours=1)
 
 
+@pytest.mark.hazard(12)
 async def test_follows_the_schedule_on_the_workspace_clock_and_ends_after_ten(
     rig: Rig, receiver: Receiver
 ) -> None:
@@ -44,14 +45,19 @@ async def test_follows_the_schedule_on_the_workspace_clock_and_ends_after_ten(
     assert (await rig.health(endpoint.id))["consecutive_failures"] == 10
 
 
+@pytest.mark.hazard(16)
 async def test_signs_each_attempt_afresh(rig: Rig, receiver: Receiver) -> None:
     receiver.behave = answering(500)
     endpoint = await rig.endpoint(receiver.url)
     await rig.emit()
     await rig.deliver()
     await rig.become_due()
+    [first] = receiver.received
+    await second_over(first)
     await rig.deliver()
-    assert len(receiver.received) == 2
+    [_, second] = receiver.received
+    assert (second.event_id, second.body) == (first.event_id, first.body)
+    assert signed_at(second) > signed_at(first)
     for sent in receiver.received:
         assert tokportal.verify_webhook_signature(
             sent.body, sent.headers["TokPortal-Signature"], str(endpoint.signing_secret)
@@ -67,6 +73,7 @@ async def test_waits_until_the_next_attempt_is_due(rig: Rig, receiver: Receiver)
     assert len(receiver.received) == 1
 
 
+@pytest.mark.hazard(12)
 @pytest.mark.parametrize(
     ("header", "least", "most"),
     [
@@ -89,6 +96,7 @@ async def test_honours_retry_after_up_to_a_day(
     assert waiting["due_at"] == failed["next_attempt_at"]
 
 
+@pytest.mark.hazard(13)
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_throttling_receiver_holds_back_its_own_endpoint_alone(
     rig: Rig, receiver: Receiver, status: int
@@ -112,6 +120,7 @@ async def test_a_throttling_receiver_holds_back_its_own_endpoint_alone(
     assert (await rig.health(free.id))["consecutive_failures"] == 0
 
 
+@pytest.mark.hazard(13)
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 304, 400, 404, 500])
 async def test_anything_but_2xx_is_a_failure(rig: Rig, receiver: Receiver, status: int) -> None:
     receiver.behave = answering(status, headers={"Location": receiver.url + "/elsewhere"})
@@ -144,6 +153,7 @@ async def test_an_address_that_became_private_is_blocked(rig: Rig) -> None:
     assert (await rig.deliveries())[0]["error_class"] == "blocked"
 
 
+@pytest.mark.hazard(13)
 async def test_410_switches_the_endpoint_off_at_once(rig: Rig, receiver: Receiver) -> None:
     endpoint = await rig.endpoint(receiver.url)
     receiver.behave = answering(410)
@@ -164,6 +174,7 @@ async def test_410_switches_the_endpoint_off_at_once(rig: Rig, receiver: Receive
     assert entry["reason"] == health["disabled_reason"]
 
 
+@pytest.mark.hazard(18)
 async def test_five_days_of_nothing_but_failure_switch_the_endpoint_off(
     rig: Rig, receiver: Receiver
 ) -> None:
@@ -182,6 +193,7 @@ async def test_five_days_of_nothing_but_failure_switch_the_endpoint_off(
     assert "pending" not in {row["status"] for row in await rig.deliveries()}
 
 
+@pytest.mark.hazard(18)
 async def test_one_success_in_between_starts_the_five_days_anew(
     rig: Rig, receiver: Receiver
 ) -> None:

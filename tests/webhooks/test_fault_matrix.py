@@ -93,6 +93,7 @@ async def impatient(rig: Rig, outbound: OutboundPort | None = None) -> AsyncIter
     yield Rig(ports, rig.world, rig.dispatcher, Deliverer(ports))
 
 
+@pytest.mark.hazard(17)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 async def test_each_fault_has_its_class_and_its_wait(
     rig: Rig, fault: Fault, monkeypatch: pytest.MonkeyPatch

@@ -43,6 +43,7 @@ async def test_a_late_record_of_a_lapsed_lease_changes_nothing(
     assert [row["status"] for row in await rig.deliveries()] == ["succeeded"]
 
 
+@pytest.mark.hazard(19)
 async def test_sends_again_with_the_same_id_after_a_crash_before_the_record(
     rig: Rig, receiver: Receiver
 ) -> None:

@@ -116,10 +116,12 @@ async def survive(rig: Rig, settings: Settings, *, events: int, kills: int) -> N
     print(f"{events} events, {kills} kills: {duplicates} came twice")  # noqa: T201 - asked for
 
 
+@pytest.mark.hazard(19)
 async def test_nothing_is_lost_when_the_worker_is_killed(rig: Rig, settings: Settings) -> None:
     await survive(rig, settings, events=120, kills=3)
 
 
+@pytest.mark.hazard(19)
 @pytest.mark.proof
 async def test_nothing_of_two_thousand_events_is_lost_in_twenty_kills(
     rig: Rig, settings: Settings

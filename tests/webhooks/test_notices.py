@@ -68,6 +68,7 @@ async def test_a_listener_that_runs_twice_tells_once(rig: Rig) -> None:
     assert len(await notices(rig)) == 1
 
 
+@pytest.mark.hazard(18)
 async def test_owners_are_told_before_and_when_an_endpoint_is_disabled(
     rig: Rig, receiver: Receiver
 ) -> None:
@@ -89,6 +90,7 @@ async def test_owners_are_told_before_and_when_an_endpoint_is_disabled(
     assert timedelta(days=2) < ended - warned < timedelta(days=4)
 
 
+@pytest.mark.hazard(18)
 async def test_sporadic_failures_are_no_reason_to_tell_anybody(
     rig: Rig, receiver: Receiver
 ) -> None:

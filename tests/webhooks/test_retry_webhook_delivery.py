@@ -8,7 +8,7 @@ import tokportal
 
 from tests.client import Client, Reply
 from tests.webhooks.api import MALFORMED, UNKNOWN, created, dry_run
-from tests.webhooks.receiver import Receiver, answering
+from tests.webhooks.receiver import Receiver, answering, second_over, signed_at
 from tests.webhooks.rig import Rig
 
 
@@ -23,15 +23,18 @@ async def failed(alice: Client, rig: Rig, receiver: Receiver) -> tuple[dict[str,
     return endpoint, f"/webhooks/{endpoint['id']}/deliveries/{rows[0]['id']}/retry"
 
 
+@pytest.mark.hazard(16)
 async def test_sends_the_same_event_again_and_logs_the_attempt(
     alice: Client, rig: Rig, receiver: Receiver
 ) -> None:
     endpoint, path = await failed(alice, rig, receiver)
+    await second_over(receiver.received[0])
     told = (await alice.post(path)).data
     assert (told["success"], told["status"], told["attempt"]) == (True, "succeeded", 2)
     first, second = receiver.received
     assert first.event_id == second.event_id == told["event_id"]
     assert first.body == second.body
+    assert signed_at(first) < signed_at(second)
     assert tokportal.verify_webhook_signature(
         second.body, second.headers["TokPortal-Signature"], endpoint["signing_secret"]
     )
@@ -81,6 +84,7 @@ async def test_a_failure_is_an_answer_and_no_attempt_follows_it(
     assert shown["consecutive_failures"] == 1
 
 
+@pytest.mark.hazard(16)
 async def test_two_at_once_make_two_logged_attempts_with_the_same_event(
     alice: Client, rig: Rig, receiver: Receiver
 ) -> None:

@@ -25,6 +25,7 @@ def test_has_the_delays_of_the_contract() -> None:
     assert MAX_ATTEMPTS == 10
 
 
+@pytest.mark.hazard(12)
 @pytest.mark.parametrize("attempt", range(1, 10))
 def test_moves_each_delay_by_at_most_a_fifth(attempt: int) -> None:
     shortest = delay_after(attempt, retry_after=NONE, spread=-1)
@@ -47,6 +48,7 @@ def test_spreads_to_both_sides() -> None:
     assert -1 <= min(spreads) < 0 < max(spreads) <= 1
 
 
+@pytest.mark.hazard(12)
 @pytest.mark.parametrize(
     ("header", "wanted"),
     [

@@ -137,6 +137,8 @@ async def test_bans_are_listed_newest_first_and_chosen_by_filters(
     refused = await alice.get("/account-bans", params={"since": "yesterday"})
     assert (refused.status, set(refused.problems)) == (400, {"since"})
     assert (await charlie.get("/account-bans")).data == []
+    foreign = await charlie.get("/account-bans", params={"account_id": str(first)})
+    assert (foreign.status, foreign.code) == (404, "SAVED_ACCOUNT_NOT_FOUND")
 
 
 async def test_a_ban_is_noted_once_and_with_a_reason(

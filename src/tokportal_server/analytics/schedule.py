@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from prometheus_client import Counter
 
 from tokportal_server.analytics.observations import Collected, ProviderFailedError
 from tokportal_server.analytics.operations.refresh_account import (
@@ -46,6 +47,11 @@ SELECT c.workspace_id, c.saved_account_id
    AND (r.due_at IS NULL OR r.due_at <= $1) AND (r.lease_until IS NULL OR r.lease_until < now())
  ORDER BY r.due_at NULLS FIRST LIMIT $2
 """
+REFRESHES = Counter(
+    "tokportal_refreshes",
+    "Refreshes of accounts' numbers from a platform's API, and whether they came.",
+    ["platform", "outcome"],
+)
 _AT_ONCE: Final = 4
 _EVERY_SECONDS: Final = 5.0
 _PATIENCE: Final = 120.0
@@ -86,7 +92,9 @@ class Refresher:
                 await give_back(conn, claim)
             raise
         else:
+            REFRESHES.labels(claim.account["platform"], "done").inc()
             return True
+        REFRESHES.labels(claim.account["platform"], "failed").inc()
         return False
 
     async def _store(self, claim: Claim, collected: Collected, now: datetime) -> None:

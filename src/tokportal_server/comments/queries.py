@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from tokportal_server.accounts.queries import require_account
 from tokportal_server.comments.errors import task_not_found
 from tokportal_server.comments.wire import (
     CommentTask,
@@ -50,7 +51,13 @@ async def get_task(conn: Connection, workspace_id: UUID, task_id: UUID) -> Comme
 async def list_tasks(
     conn: Connection, workspace_id: UUID, query: ListCommentTasksQuery
 ) -> tuple[list[CommentTask], Page]:
-    """Give a page of tasks, newest first."""
+    """Give a page of tasks, newest first.
+
+    Raises:
+        SavedAccountNotFoundError: ``saved_account_id`` is no account of the workspace.
+    """
+    if query.saved_account_id is not None:
+        await require_account(conn, workspace_id, query.saved_account_id)
     filters = (query.statuses, query.saved_account_id)
     rows = await conn.fetch(LIST, workspace_id, *filters, query.per_page, query.offset)
     if query.saved_account_id is None:

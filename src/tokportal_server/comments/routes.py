@@ -44,6 +44,7 @@ from tokportal_server.http.errors import DryRunIdError
 from tokportal_server.http.registry import Router
 from tokportal_server.http.validation import decode_body
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.orders.errors import SavedAccountNotFoundError
 
 router = Router("Comments")
 
@@ -57,6 +58,7 @@ _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
     "listCommentTasks",
     summary="List comment tasks",
     returns=list[CommentTask],
+    errors=(SavedAccountNotFoundError,),
     paged=True,
 )
 async def list_comment_tasks(call: Call, query: ListCommentTasksQuery) -> Answer:

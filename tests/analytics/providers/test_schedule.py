@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from tests.analytics.collecting import an_account
 from tests.analytics.providers.conftest import Connect
@@ -18,6 +22,7 @@ from tests.analytics.providers.platforms import (
 )
 from tests.cast import World
 from tests.client import Client
+from tokportal_server.analytics import schedule
 from tokportal_server.analytics.providers.choosing import Providers
 from tokportal_server.analytics.refreshing import RefreshRules
 from tokportal_server.analytics.schedule import Refresher, ScheduledRefreshes
@@ -33,6 +38,7 @@ MAKE_DUE = "UPDATE analytics_refreshes SET due_at = now()"
 FOLLOWERS = "SELECT followers FROM account_latest WHERE saved_account_id = $1"
 EVENTS = "SELECT count(*) FROM events WHERE type = 'analytics.refreshed'"
 PLAN = "UPDATE workspaces SET plan = 'full' WHERE id = $1"
+DUE_AT = "SELECT due_at FROM analytics_refreshes WHERE saved_account_id = $1"
 HOUR = timedelta(hours=1)
 
 
@@ -91,6 +97,7 @@ async def test_a_failure_is_tried_again_later_each_time_up_to_the_target_age(
     )
     pauses = []
     for _ in range(9):
+        await conn.execute(MAKE_DUE)
         before = real_now()
         assert not await refresher.refresh((await state_of(conn, account))[0], account, before)
         pauses.append(round(((await state_of(conn, account))["due_at"] - before) / HOUR, 2))
@@ -189,3 +196,90 @@ async def test_reads_young_posts_each_time_and_the_others_in_turn(
     # Those that were read longest ago, of both.
     assert set(asked) == {*young, *old[-170:]}
     assert len(asked) == 200
+
+
+@pytest.mark.hazard(8)
+async def test_a_scheduler_that_looked_before_another_one_refreshed_takes_the_slot_no_more(
+    conn: Connection, world: World, ports: Ports, connect: Connect
+) -> None:
+    account = await connect()
+    refresher = Refresher(
+        ports.database.connection, Providers.of(ports, pauses=()), RefreshRules.of(ports.settings)
+    )
+    seen_due_at = real_now()
+    assert await refresher.refresh(world.acme, account, seen_due_at)
+    assert not await refresher.refresh(world.acme, account, seen_due_at)
+    assert await conn.fetchval(EVENTS) == 1
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose local time is summer time until the end of October."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+class TwoSchedulers:
+    """The loops of two workers, which look at the same instant of a clock that the test sets."""
+
+    def __init__(self, ports: Ports, others: Ports, patch: pytest.MonkeyPatch) -> None:
+        self._ports = (ports, others)
+        self._patch = patch
+
+    async def look(self, at: datetime) -> None:
+        """Let both look; a new loop doesn't wait before it looks."""
+        self._patch.setattr(schedule, "real_now", lambda: at)
+        await asyncio.gather(*(ScheduledRefreshes(ports).run_once() for ports in self._ports))
+
+
+@pytest.mark.hazard(8)
+async def test_two_schedulers_take_each_slot_once_though_the_clock_steps_back(
+    conn: Connection,
+    ports: Ports,
+    settings: Settings,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = await connect()
+    async with open_ports(settings) as others:
+        both = TwoSchedulers(ports, others, monkeypatch)
+        await both.look(datetime(2027, 1, 10, 12, tzinfo=UTC))
+        for taken in range(1, 6):
+            assert await conn.fetchval(EVENTS) == taken
+            due = (await state_of(conn, account))["due_at"]
+            # Up to the slot, 90 seconds back, into it, and back again to before it.
+            for seconds in (-1, -91, 0, -90, -1, 0, 1, -89, 60):
+                await both.look(due + timedelta(seconds=seconds))
+    assert await conn.fetchval(EVENTS) == 6
+
+
+@pytest.mark.hazard(8)
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    "changes",
+    [datetime(2027, 3, 28, 1, tzinfo=UTC), datetime(2027, 10, 31, 1, tzinfo=UTC)],
+    ids=["spring", "autumn"],
+)
+async def test_two_schedulers_take_each_slot_once_over_the_change_of_local_time(
+    conn: Connection,
+    settings: Settings,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: datetime,
+) -> None:
+    account = await connect()
+    hourly = msgspec.structs.replace(settings, analytics_refresh_hours=1)
+    async with open_ports(hourly) as one, open_ports(hourly) as other:
+        both = TwoSchedulers(one, other, monkeypatch)
+        expected = 0
+        for minutes in range(-180, 181, 10):
+            at = changes + timedelta(minutes=minutes)
+            due = await conn.fetchval(DUE_AT, account)
+            expected += due is None or due <= at
+            await both.look(at)
+            assert await conn.fetchval(EVENTS) == expected, at.isoformat()
+    # Six hours by the hour, whatever they were called on the wall.
+    assert 5 <= expected <= 8

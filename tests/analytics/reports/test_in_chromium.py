@@ -21,7 +21,10 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 RUN_AXE = """async () => (await axe.run({resultTypes: ["violations"]})).violations
   .filter(({impact}) => impact === "serious" || impact === "critical")
   .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map(({html}) => html.slice(0, 200))}`)"""
-HOSTILE = "</style></title><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
+HOSTILE = (
+    "</style></title></script><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
+    " \u202egnp.exe javascript:alert(1) \U0001f9ff"
+)
 # Colours that nobody could read as they are.
 ACCENTS = ("#ffff00", "#000000", "#ffffff", "#7f7f7f")
 
@@ -44,6 +47,7 @@ def examples() -> list[tuple[str, Content]]:
     return listed
 
 
+@pytest.mark.hazard(39)
 @pytest.mark.parametrize(
     ("name", "report"), [pytest.param(name, one, id=name) for name, one in examples()]
 )

@@ -56,6 +56,7 @@ def test_an_empty_report_says_so_instead_of_showing_zeros(template: Template) ->
     assert ">0<" not in html
 
 
+@pytest.mark.hazard(39)
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_hostile_texts_are_inert(template: Template) -> None:
     bad = post(0, description=HOSTILE, username=HOSTILE, platform_url="javascript:alert(1)")

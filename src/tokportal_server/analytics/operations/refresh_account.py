@@ -61,7 +61,7 @@ INSERT INTO analytics_refreshes (workspace_id, saved_account_id) VALUES ($1, $2)
 ON CONFLICT DO NOTHING
 """
 LOCK = """
-SELECT 1 FROM analytics_refreshes WHERE workspace_id = $1 AND saved_account_id = $2 FOR UPDATE
+SELECT due_at FROM analytics_refreshes WHERE workspace_id = $1 AND saved_account_id = $2 FOR UPDATE
 """
 ENSURE_QUOTA = """
 INSERT INTO analytics_quotas (workspace_id, month) VALUES ($1, $2) ON CONFLICT DO NOTHING
@@ -175,16 +175,18 @@ async def claim_refresh(
 
 
 async def claim_scheduled(tx: UnitOfWork, account_id: UUID) -> Claim | None:
-    """Claim a refresh that is due by the schedule, or give None if one is running.
+    """Claim a refresh that is due by the schedule, or give None if it is not, or one is running.
+
+    Whoever has found it due may have looked before another worker refreshed it.
 
     Raises:
         SavedAccountNotFoundError: the workspace has none with this id.
     """
     account = await account_to_refresh(tx.conn, tx.workspace_id, account_id)
     await tx.conn.execute(ENSURE, tx.workspace_id, account_id)
-    await tx.conn.fetchval(LOCK, tx.workspace_id, account_id)
+    due_at = await tx.conn.fetchval(LOCK, tx.workspace_id, account_id)
     state = await tx.conn.fetchrow(STATE, tx.workspace_id, account_id)
-    if state is None or state["running"]:
+    if state is None or state["running"] or (due_at is not None and due_at > tx.now):
         return None
     rows = await tx.conn.fetch(
         POSTS_IN_TURN,
