@@ -35,6 +35,7 @@ FINISH = (
     "UPDATE events SET dispatched_at = now() WHERE workspace_id = $1",
     "DELETE FROM pgqueuer WHERE entrypoint = 'earnings' AND $1::uuid IS NOT NULL",
 )
+LOGGED = "SELECT EXISTS (SELECT FROM api_requests WHERE workspace_id = $1)"
 AT_ONCE = timedelta(0)
 
 
@@ -64,6 +65,13 @@ async def stored(ports: Ports, prefix: str, workspace_id: UUID) -> str:
     return key
 
 
+async def written_to_the_log(conn: Connection, workspace_id: UUID) -> None:
+    """Wait for the log of requests, which is written a moment later, in their order."""
+    async with asyncio.timeout(30):
+        while not await conn.fetchval(LOGGED, workspace_id):
+            await asyncio.sleep(0.05)
+
+
 async def contradictions(conn: Connection) -> list[str]:
     return [one.check.name for one in await examine(conn) if one.contradictions]
 
@@ -73,6 +81,7 @@ async def test_of_a_full_workspace_nothing_is_left_and_another_is_as_it_was(
 ) -> None:
     await set_the_scene(alice, conn, world, ports)
     await ordered(charlie, title="Charlie's own")
+    await written_to_the_log(conn, world.other)
     await finish(conn, world.acme)
     await fill_the_rest(conn, world)
     assert await empty_tables(conn, world.acme) == set()

@@ -39,6 +39,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "subject.bundle": "an order",
     "subject.comment_task": "a comment",
     "subject.debit": "a debit",
+    "subject.delivery": "a delivery",
+    "subject.installation": "the installation",
     "subject.invitation": "an invitation",
     "subject.job": "a job",
     "subject.manager": "a manager",
