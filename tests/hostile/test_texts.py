@@ -127,7 +127,6 @@ async def test_every_text_of_every_body_is_taken_or_refused(
         ("patchBundleVideo", "name"),
         ("updateWebhookEndpoint", "description"),
         ("requestBundleAccountCorrections", "comment"),
-        ("createAnalyticsReport", "title"),
     ],
 )
 async def test_a_text_that_is_taken_comes_back_as_it_was(
