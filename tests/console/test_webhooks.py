@@ -176,7 +176,7 @@ async def test_the_fault_lab_is_for_rehearsals(
     wrong = await customer.post(f"{there}/fault", {"fault": "odd", "deliveries": "2"})
     assert wrong.status == 400
     assert "done=webhook_fault" in (await customer.post(f"{there}/fault", form)).to
-    assert "The next 2 deliveries go wrong" in (await customer.get(there)).text
+    assert "2 of the next deliveries go wrong" in (await customer.get(there)).text
 
 
 def _elsewhere(where: str, world: World) -> str:
