@@ -56,6 +56,8 @@ UNAVAILABLE = (
     ConnectionError,
 )
 CONNECT_SECONDS = 2.0
+# At a start nobody waits for an answer yet: a busy machine gets more time than a request would.
+_OPENINGS = 3
 # Connecting can fail in more ways: a closing pool, a socket that is not there.
 _CANNOT_CONNECT = (*UNAVAILABLE, asyncpg.InterfaceError, FileNotFoundError)
 
@@ -177,7 +179,8 @@ class Database:
                 "idle_in_transaction_session_timeout": "60000",
                 "timezone": "UTC",
             }
-        pool = await asyncpg.create_pool(
+        make_pool = partial(
+            asyncpg.create_pool,
             dsn,
             min_size=min(2, size),
             max_size=size,
@@ -185,6 +188,13 @@ class Database:
             reset=_keep_session_state,
             **options,
         )
+        for opening in range(1, _OPENINGS + 1):
+            try:
+                pool = await make_pool()
+                break
+            except TimeoutError:
+                if opening == _OPENINGS:
+                    raise
         return cls(pool, connect=partial(asyncpg.connect, dsn, **options))
 
     async def connect_aside(self) -> Connection:
