@@ -13,8 +13,10 @@ import pytest
 from tests.cast import World
 from tests.client import Client
 from tests.conftest import serving
+from tests.faults.proxy import proxying, through
 from tests.orders.walk import PROFILE, order, video
 from tokportal_server.lib.db import (
+    CONNECT_SECONDS,
     UNAVAILABLE,
     Connection,
     Database,
@@ -212,3 +214,16 @@ async def test_no_request_takes_a_second_connection(settings: Settings, world: W
         walks = await asyncio.gather(*(walk(number) for number in range(4)))
     for statuses in walks:
         assert {status // 100 for status in statuses} == {2}
+
+
+async def test_a_start_outlasts_a_database_that_is_slow_to_let_it_in(dsn: str) -> None:
+    async with proxying(dsn) as proxy:
+        proxy.flowing.clear()
+        opening = asyncio.create_task(Database.open(through(dsn, proxy.port), size=2))
+        await asyncio.sleep(CONNECT_SECONDS + 0.5)
+        assert not opening.done()
+        proxy.flowing.set()
+        database = await opening
+        async with database.connection() as conn:
+            assert await conn.fetchval("SELECT 1") == 1
+        await database.close()
