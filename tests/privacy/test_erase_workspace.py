@@ -68,7 +68,8 @@ async def stored(ports: Ports, prefix: str, workspace_id: UUID) -> str:
 async def written_to_the_log(conn: Connection, workspace_id: UUID) -> None:
     """Wait for the log of requests, which is written a moment later, in their order."""
     async with asyncio.timeout(30):
-        while not await conn.fetchval(LOGGED, workspace_id):
+        # The server writes it in its own time, and tells nobody.
+        while not await conn.fetchval(LOGGED, workspace_id):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
