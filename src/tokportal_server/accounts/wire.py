@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from msgspec import Meta
 from tokportal_server.accounts.states import EditRequestStatus
 from tokportal_server.http.paging import PageQuery
 from tokportal_server.http.validation import Problem
-from tokportal_server.lib.clock import Timestamp
+from tokportal_server.lib.clock import Timestamp, in_utc
 
 Platform = Literal["tiktok", "instagram"]
 BanResolution = Literal["refunded", "not_refunded"]
@@ -219,4 +219,4 @@ def _instant(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(moment)

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from tokportal_server.http.validation import Problem, refuse
+from tokportal_server.lib.clock import in_utc
 
 MOST_DAYS: Final = 400
 DEFAULT_DAYS: Final = 30
@@ -92,7 +93,7 @@ def _read(field: str, given: str | None, problems: list[Problem], *, end: bool) 
             return day + _DAY if end else day
         moment = datetime.fromisoformat(given)
         # What has no zone is taken as UTC, as all that the API writes.
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = in_utc(moment).astimezone(UTC)
     except (ValueError, OverflowError):
         problems.append(Problem(field, "must be a day (YYYY-MM-DD) or an ISO 8601 instant", given))
         return None

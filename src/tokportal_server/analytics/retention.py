@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Final
 
 from tokportal_server.lib.db import Database
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.partitions import drop_months
 from tokportal_server.lib.settings import Settings
 
@@ -28,12 +28,11 @@ class AnalyticsRetention:
         self._database = database
         self._snapshots = timedelta(days=settings.analytics_snapshots_kept_days)
         self._comments = timedelta(days=settings.analytics_comments_kept_days)
-        self._next = 0.0
+        self._pace = Pace(_EVERY_SECONDS)
 
     async def run_once(self) -> int:
         """Purge once a minute; give how many comments and months went."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return 0
         async with self._database.connection() as conn:
             tag = await conn.execute(PURGE_COMMENTS, self._comments)
@@ -41,5 +40,6 @@ class AnalyticsRetention:
             for parent in _SNAPSHOTS:
                 gone += await drop_months(conn, parent, self._snapshots)
         # As long as there is more, the next turn follows soon.
-        self._next = now if gone else now + _EVERY_SECONDS
+        if not gone:
+            self._pace.rest()
         return gone

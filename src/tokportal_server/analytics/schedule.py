@@ -31,6 +31,7 @@ from tokportal_server.analytics.providers.choosing import SOURCE_OF, Providers
 from tokportal_server.analytics.providers.simulator import Connect
 from tokportal_server.analytics.refreshing import RefreshCooldownError, RefreshRules
 from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
 
@@ -118,16 +119,16 @@ class ScheduledRefreshes:
         # Nobody waits, so a call may wait for its turn behind those that somebody waits for.
         providers = Providers.of(ports, patience=_PATIENCE)
         self._refresher = Refresher(ports.database.connection, providers, self._rules)
-        self._next = 0.0
+        self._pace = Pace(_EVERY_SECONDS)
 
     async def run_once(self) -> int:
         """Refresh a few of the accounts that are due; give how many were taken up."""
-        loop = asyncio.get_running_loop()
-        if not self._rules.target or loop.time() < self._next:
+        if not self._rules.target or not self._pace.is_due():
             return 0
         async with self._database.connection() as conn:
             due = await conn.fetch(DUE, real_now(), _AT_ONCE)
         await asyncio.gather(*(self._refresher.refresh(r[0], r[1], real_now()) for r in due))
         # A full hand means that there is more.
-        self._next = loop.time() + (0 if len(due) == _AT_ONCE else _EVERY_SECONDS)
+        if len(due) < _AT_ONCE:
+            self._pace.rest()
         return len(due)

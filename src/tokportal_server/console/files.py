@@ -13,14 +13,16 @@ from tokportal_server.console.acts import bundle_address
 from tokportal_server.console.slot_forms import MEDIA_FIELDS
 from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.http.validation import Problem, refuse
-from tokportal_server.lib.db import OutcomeUnknownError
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.orders.errors import BundleNotFoundError
 from tokportal_server.pages.page import Answer, Page, Redirect, Visit, nothing_here
 from tokportal_server.uploads.ingest import Ingested, ingest_image, ingest_video
 from tokportal_server.uploads.limits import file_too_large, media_limits
-from tokportal_server.uploads.operations.record_upload import discard_unrecorded, record_upload
+from tokportal_server.uploads.operations.record_upload import (
+    discarding_unrecorded,
+    record_upload,
+)
 from tokportal_server.uploads.queries import require_bundle
 from tokportal_server.uploads.wire import Purpose
 
@@ -54,24 +56,18 @@ async def upload(visit: Visit) -> Answer:
         except BundleNotFoundError:
             raise nothing_here() from None
     media = await _ingest(visit, _PURPOSES[into])
-    try:
-        async with (
-            visit.connected() as open_visit,
-            unit_of_work(open_visit.conn, visit.workspace.id, now=visit.now) as tx,
-        ):
-            await record_upload(
-                tx=tx,
-                bundle_id=visit.id("bundle"),
-                purpose=_PURPOSES[into],
-                filename=visit.file.filename.replace("\0", "")[-_LONGEST_NAME:],
-                media=media,
-            )
-    except OutcomeUnknownError:
-        # The file may be recorded by now, or in a moment: it is left to the sweep.
-        raise
-    except BaseException:
-        await discard_unrecorded(visit.ports, visit.workspace.id, media.storage_key)
-        raise
+    async with (
+        discarding_unrecorded(visit.ports, visit.workspace.id, media.storage_key),
+        visit.connected() as open_visit,
+        unit_of_work(open_visit.conn, visit.workspace.id, now=visit.now) as tx,
+    ):
+        await record_upload(
+            tx=tx,
+            bundle_id=visit.id("bundle"),
+            purpose=_PURPOSES[into],
+            filename=visit.file.filename.replace("\0", "")[-_LONGEST_NAME:],
+            media=media,
+        )
     return Redirect(f"{_back(visit, into)}?{urlencode({'into': into, 'file': media.storage_key})}")
 
 

@@ -8,7 +8,6 @@ from tokportal_server.console import queue
 from tokportal_server.console.work_page import show_work
 from tokportal_server.http.pipeline import FormLimits
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import OutcomeUnknownError
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.settings import Settings
 from tokportal_server.orders.rules import OrderRules
@@ -17,7 +16,10 @@ from tokportal_server.pages.texts import text
 from tokportal_server.uploads.ingest import Ingested, ingest_image
 from tokportal_server.uploads.limits import file_too_large, media_limits
 from tokportal_server.uploads.media import public_url
-from tokportal_server.uploads.operations.record_upload import discard_unrecorded, record_upload
+from tokportal_server.uploads.operations.record_upload import (
+    discarding_unrecorded,
+    record_upload,
+)
 from tokportal_server.workbench.errors import ClaimNotYoursError
 from tokportal_server.workbench.operations.submit_slot import submit_slot
 
@@ -48,14 +50,12 @@ async def post_story(visit: Visit) -> Answer:
     except ApiError as error:
         return await _shown_again(visit, Refusal(form, error.message, error.status, {}, visit.form))
     try:
-        to = await _submit(visit, picture)
-    except BaseException as error:
-        # If nobody knows whether it is recorded, it is left to the sweep.
-        if not isinstance(error, OutcomeUnknownError):
-            await discard_unrecorded(visit.ports, visit.id("workspace"), picture.storage_key)
-        if isinstance(error, ApiError) and not isinstance(error, ClaimNotYoursError):
-            return await _shown_again(visit, Refusal.of(form, error, visit))
+        async with discarding_unrecorded(visit.ports, visit.id("workspace"), picture.storage_key):
+            to = await _submit(visit, picture)
+    except ClaimNotYoursError:
         raise
+    except ApiError as error:
+        return await _shown_again(visit, Refusal.of(form, error, visit))
     return Redirect(f"{to}?done=slot")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from tokportal_server.accounts.operations import consent as consents
 from tokportal_server.cli.order_administration import acting_operator
 from tokportal_server.entry.installation import with_connection
 from tokportal_server.entry.operator_options import Flag, Why, report
+from tokportal_server.lib.clock import in_utc
 from tokportal_server.lib.db import Connection
 from tokportal_server.workbench.acting import act, workspace_of_account
 from tokportal_server.workbench.operations import ban_account as banning
@@ -71,7 +72,7 @@ def consent(
     until
         When it ends (UTC); if not given, when it is taken back.
     """
-    ends = until if until is None or until.tzinfo else until.replace(tzinfo=UTC)
+    ends = in_utc(until) if until is not None else None
     operation = partial(
         consents.record_consent,
         account_id=account_id,

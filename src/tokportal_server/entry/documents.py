@@ -19,6 +19,7 @@ from tokportal_server.http.system import encode_document
 from tokportal_server.lib.settings import settings_table
 from tokportal_server.reference.examples import load_examples
 from tokportal_server.reference.export import export_site
+from tokportal_server.reference.guides import title_of
 from tokportal_server.reference.model import build_reference
 from tokportal_server.reference.site import build_site, postman_json, served
 from tokportal_server.workbench.machines import MACHINES
@@ -107,12 +108,9 @@ def _listed(folder: str) -> str:
     """List the pages of a folder by their titles, as seen from the nearest page that lists them."""
     here = "" if folder == "decisions" else f"{folder}/"
     pages = sorted((ROOT / "docs" / folder).glob("[!R]*.md"))
-    return "\n".join(f"- [{title_of(page)}]({here}{page.name})" for page in pages)
-
-
-def title_of(page: Path) -> str:
-    """Give a page's heading."""
-    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").strip()
+    return "\n".join(
+        f"- [{title_of(page.read_text(encoding='utf-8'))}]({here}{page.name})" for page in pages
+    )
 
 
 def _states() -> str:

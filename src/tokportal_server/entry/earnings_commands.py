@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from tokportal_server.cli.order_administration import acting_operator
 from tokportal_server.entry.installation import answer, settings, with_connection
 from tokportal_server.entry.operator_options import Flag, Why, report, show
 from tokportal_server.http.validation import Problem, refuse
-from tokportal_server.lib.clock import wire_time
+from tokportal_server.lib.clock import in_utc, wire_time
 from tokportal_server.lib.db import Connection
 from tokportal_server.workbench.earnings import rates, statements
 from tokportal_server.workbench.earnings.money import minor_units, money
@@ -61,7 +61,7 @@ def set_rate(
         From when on (UTC); from now on if not given.
     """
     coin = currency or settings().earnings_currency
-    begins = None if valid_from is None else _utc(valid_from)
+    begins = None if valid_from is None else in_utc(valid_from)
 
     async def run(conn: Connection) -> int:
         rate = NewRate(
@@ -280,7 +280,3 @@ def _month(written: str) -> date:
         refuse([Problem("month", "must be a month such as 2026-11", written)])
         raise ValueError(written)
     return date(int(found[1]), int(found[2]), 1)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

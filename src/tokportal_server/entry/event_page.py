@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from tokportal_server.http.asgi import API_VERSION
+from tokportal_server.reference.guides import slug
 from tokportal_server.webhooks.catalogue import CATALOGUE, EventType
 
 _ID: Final = "evt_7d1f0c5a9be24e3b8f60d2c4a1e97350"
@@ -19,7 +20,7 @@ def events_text() -> str:
     emitted = [entry for entry in CATALOGUE if entry.emitted]
     kinds = dict.fromkeys(entry.type.partition(".")[0] for entry in emitted)
     parts = ["| event | when it comes |", "|---|---|"]
-    parts += [f"| [`{e.type}`](#{_anchor(e.type)}) | {e.description} |" for e in emitted]
+    parts += [f"| [`{e.type}`](#{slug(e.type)}) | {e.description} |" for e in emitted]
     for kind in kinds:
         parts += ["", f"## {kind}"]
         for entry in emitted:
@@ -92,8 +93,3 @@ def _kind(field: dict[str, Any]) -> str:
         "null": "null",
     }
     return known[kind] if isinstance(kind, str) else "anything"
-
-
-def _anchor(heading: str) -> str:
-    """Give the anchor that readers of Markdown make of a heading."""
-    return heading.replace(".", "").lower()

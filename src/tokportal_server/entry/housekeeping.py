@@ -11,6 +11,7 @@ from tokportal_server.analytics.operations.connect_account import forget_expired
 from tokportal_server.analytics.reports.kept import purge_reports
 from tokportal_server.http.request_log import purge_requests
 from tokportal_server.lib.db import Database
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.partitions import drop_months, make_months
 from tokportal_server.orders.states import JOURNAL_KEPT
 from tokportal_server.pages.retention import purge_people
@@ -37,12 +38,11 @@ class Housekeeping:
     def __init__(self, database: Database, incoming: Path) -> None:
         self._database = database
         self._incoming = incoming
-        self._next = 0.0
+        self._pace = Pace(_EVERY_SECONDS)
 
     async def run_once(self) -> int:
         """Once a minute: make the next months' partitions, delete what is past its time."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return 0
         async with self._database.connection() as conn:
             await make_months(conn)
@@ -55,7 +55,8 @@ class Housekeeping:
                 purged += await drop_months(conn, table, keep)
         purged += await asyncio.to_thread(sweep, self._incoming)
         # A full batch means that there is more.
-        self._next = now if purged else now + _EVERY_SECONDS
+        if not purged:
+            self._pace.rest()
         return purged
 
 

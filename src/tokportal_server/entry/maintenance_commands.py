@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cyclopts import App
 
@@ -10,6 +10,7 @@ from tokportal_server.cli.administration import AdministrationError
 from tokportal_server.cli.order_administration import acting_operator
 from tokportal_server.entry.installation import with_connection
 from tokportal_server.entry.operator_options import Flag, Why, report
+from tokportal_server.lib.clock import in_utc
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.maintenance import FRESH_SECONDS, ON
 from tokportal_server.workbench.operations import kill_switch
@@ -29,14 +30,14 @@ def turn_on(*, why: Why, until: datetime | None = None) -> int:
     until
         When it is expected to end (ISO 8601, UTC without an offset); it ends with `off`.
     """
-    aware = until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
-    switch = Switch("maintenance", until=aware)
+    ends = in_utc(until) if until is not None else None
+    switch = Switch("maintenance", until=ends)
 
     async def stop(conn: Connection) -> int:
         actor = await acting_operator(conn, why.by)
         await kill_switch.pause(conn=conn, actor=actor, switch=switch, reason=why.reason)
         report(
-            {"maintenance": True, "reason": why.reason, "until": aware},
+            {"maintenance": True, "reason": why.reason, "until": ends},
             f"Maintenance is on. In {FRESH_SECONDS:.0f} seconds no process begins a write any more;"
             " what is under way is finished.",
             as_json=why.json,

@@ -51,7 +51,7 @@ def database(settings: Settings) -> Iterator[Settings]:
     """
     if settings.database_url is not None:
         direct = settings.database_direct_url or settings.database_url
-        asyncio.run(revision_of(direct))
+        asyncio.run(_schema_of(direct))
         _migrate(direct, settings)
         yield settings
         return
@@ -70,7 +70,7 @@ def database_as_it_is(settings: Settings) -> Iterator[str]:
     """
     if settings.database_url is not None:
         direct = settings.database_direct_url or settings.database_url
-        asyncio.run(revision_of(direct))
+        asyncio.run(_schema_of(direct))
         yield direct
         return
     major = embedded.major_of(settings.home) or embedded.NEWEST
@@ -115,8 +115,8 @@ def borrowed_database(settings: Settings) -> Iterator[Settings]:
         yield ready
 
 
-async def revision_of(dsn: str) -> str | None:
-    """Give the revision of a database's schema, None if it has none.
+async def _schema_of(dsn: str) -> tuple[str | None, dict[str, str]]:
+    """Give the revision of a database's schema, None if it has none, and the texts that made it.
 
     Raises:
         StartError: the database cannot be reached.
@@ -124,7 +124,9 @@ async def revision_of(dsn: str) -> str | None:
     try:
         conn = await asyncpg.connect(dsn)
         try:
-            return await conn.fetchval(READY) if await conn.fetchval(HAS_SCHEMA) else None
+            revision = await conn.fetchval(READY) if await conn.fetchval(HAS_SCHEMA) else None
+            rows = await conn.fetch(TEXTS) if await conn.fetchval(HAS_TEXTS) else []
+            return revision, {row["revision"]: row["sha256"] for row in rows}
         finally:
             await conn.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -140,16 +142,12 @@ async def checked_revision(dsn: str, settings: Settings) -> str | None:
     Raises:
         StartError: the database cannot be reached, or other migrations than ours made its schema.
     """
-    revision = await revision_of(dsn)
+    revision, texts = await _schema_of(dsn)
     if revision is not None:
-        conn = await asyncpg.connect(dsn)
         try:
-            rows = await conn.fetch(TEXTS) if await conn.fetchval(HAS_TEXTS) else []
-            refuse_other_texts({row["revision"]: row["sha256"] for row in rows}, revision)
+            refuse_other_texts(texts, revision)
         except SchemaError as error:
             raise _other_schema(error, settings) from error
-        finally:
-            await conn.close()
     return revision
 
 

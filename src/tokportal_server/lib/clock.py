@@ -34,6 +34,11 @@ def real_now() -> datetime:
     return datetime.now(UTC)
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Give an instant that says where it is; one that does not say so is meant in UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 @overload
 def wire_time(moment: datetime) -> str: ...
 @overload

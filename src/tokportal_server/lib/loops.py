@@ -7,6 +7,7 @@ there is work, growing to half a second when there is none.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -43,6 +44,22 @@ class Loop(Protocol):
     async def run_once(self) -> int:
         """Do what is there to do now; give how many things were done."""
         ...
+
+
+class Pace:
+    """How often a loop looks for work that nobody waits for; the first look comes at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = float("-inf")
+
+    def is_due(self) -> bool:
+        """Say whether it is time to look."""
+        return time.monotonic() >= self._next
+
+    def rest(self) -> None:
+        """Have the next look when the pace's seconds have passed; without it that is at once."""
+        self._next = time.monotonic() + self._seconds
 
 
 async def run_loops(loops: Sequence[Loop], stop: asyncio.Event) -> None:

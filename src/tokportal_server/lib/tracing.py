@@ -14,9 +14,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
-from typing import Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import structlog
+
+if TYPE_CHECKING:
+    from tokportal_server.lib.trace_export import OtlpRecorder
 
 log = structlog.get_logger(__name__)
 
@@ -56,48 +59,10 @@ class Span:
 NO_SPAN: Final = Span()
 
 
-class Recorder(Protocol):
-    """What a process that is traced has (``lib/trace_export.py``)."""
-
-    def span(
-        self,
-        name: str,
-        kind: Kind,
-        *,
-        parent: str | None,
-        linked: str | None,
-        attributes: Mapping[str, Value],
-    ) -> Span:
-        """Begin a span."""
-        ...
-
-    def mark(
-        self, name: str, *, parent: str | None, began: int, attributes: Mapping[str, Value]
-    ) -> str | None:
-        """Record what is over."""
-        ...
-
-    def statement(self, text: str, seconds: float, failure: BaseException | None) -> None:
-        """Record a statement that ended just now."""
-        ...
-
-    def carried(self) -> str | None:
-        """Give what continues the current span."""
-        ...
-
-    def ids(self) -> Mapping[str, str]:
-        """Give the ids of the current span."""
-        ...
-
-    def close(self) -> None:
-        """Send what waits."""
-        ...
-
-
 class _Process:
     """What this process has, while it is traced."""
 
-    recorder: Recorder | None = None
+    recorder: OtlpRecorder | None = None
 
 
 _PROCESS: Final = _Process()

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 # Media are compressed already. Deflate of level 0 costs nothing and, unlike a stored member whose
 # size is told after it, can be read by programs that unpack while they receive.
@@ -21,6 +22,19 @@ class Member:
     name: str
     size: int
     open: Callable[[], Awaitable[AsyncIterator[bytes]]]
+
+    @classmethod
+    def of(cls, name: str, text: str) -> Self:
+        """Give a file that holds a text."""
+        content = text.encode()
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield content
+
+        async def begin() -> AsyncIterator[bytes]:
+            return whole()
+
+        return cls(name, len(content), begin)
 
 
 async def zip_chunks(

@@ -15,7 +15,7 @@ import structlog
 
 from tokportal_server.lib.crypto import Vault
 from tokportal_server.lib.db import Connection
-from tokportal_server.lib.jobs import enqueue_all
+from tokportal_server.lib.jobs import enqueue_all, forget_jobs
 from tokportal_server.lib.mail import Mail, Mailer
 from tokportal_server.lib.ports import Ports
 from tokportal_server.pages.notice_links import link_of
@@ -27,17 +27,7 @@ KEEP = "INSERT INTO sealed_mails (id, mail_sealed) VALUES ($1, $2)"
 SEALED = "SELECT mail_sealed FROM sealed_mails WHERE id = $1"
 DONE = "DELETE FROM sealed_mails WHERE id = $1"
 WAITING = "SELECT id, mail_sealed FROM sealed_mails ORDER BY id FOR UPDATE"
-FORGET = """
-WITH gone AS (
-    DELETE FROM pgqueuer
-     WHERE entrypoint = $2
-       AND convert_from(payload, 'UTF8')::jsonb ->> 'mail_id' = ANY ($1::uuid[]::text[])
-    RETURNING id
-), told AS (
-    DELETE FROM pgqueuer_log WHERE job_id IN (SELECT id FROM gone)
-)
-DELETE FROM sealed_mails WHERE id = ANY ($1)
-"""
+FORGET = "DELETE FROM sealed_mails WHERE id = ANY ($1)"
 NOTICE = """
 SELECT n.workspace_id, n.text, n.about, n.topic, p.email, p.name, w.name AS workspace
   FROM notices n JOIN people p ON p.id = n.person_id JOIN workspaces w ON w.id = n.workspace_id
@@ -95,7 +85,8 @@ async def forget_mails(vault: Vault, conn: Connection, to: str) -> None:
         opened = vault.open(row["mail_sealed"], context=mail_context(row["id"]))
         if msgspec.json.decode(opened, type=Mail).to.lower() == to:
             theirs.append(row["id"])
-    await conn.execute(FORGET, theirs, SEALED_MAIL_JOB)
+    await forget_jobs(conn, "mail_id", theirs)
+    await conn.execute(FORGET, theirs)
 
 
 class MailSender:

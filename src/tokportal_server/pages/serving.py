@@ -81,7 +81,7 @@ class Pages:
         self._pages = pages
         self._ports = ports
         self._origin = ports.settings.origin()
-        self._writer = Writer(ports)
+        self._writer = Writer(ports, (page for page in pages if page.name in _ALWAYS))
 
     def route(self) -> HTTPRouteHandler:
         """Give the route of everything below the pages' addresses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from tokportal_server.pages.page import (
     File,
     Framed,
     Listening,
+    Page,
     Redirect,
     Refusal,
     Shown,
@@ -48,16 +49,15 @@ _HEADERS: Final = {
 _FORM: Final = re.compile(
     rb'(<form\b(?=[^>]*\bmethod="post")(?=[^>]*\baction="([^"]*)")[^>]*>)(.*?)</form>', re.DOTALL
 )
-# Forms that work during maintenance, as ``serving`` has them.
-_STAYS: Final = (b"/sign-in", b"/sign-out", b"/admin/maintenance")
 _PRIVATE: Final = {**_HEADERS, "Cache-Control": "no-store"}
 _KEPT: Final = {**_HEADERS, "Cache-Control": "public, max-age=3600"}
 
 
 class Writer:
-    """Writes the answers of one process."""
+    """Writes the answers of one process; forms for ``always`` work during maintenance too."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, always: Iterable[Page] = ()) -> None:
+        self._always = frozenset(page.path.encode() for page in always)
         self._secure = ports.settings.origin().startswith("https://")
         self.cookie = "__Host-tokportal" if self._secure else "tokportal_session"
         self._templates = make_environment()
@@ -124,7 +124,7 @@ class Writer:
             headers["Retry-After"] = str(refusal.retry_after)
         html = render(self._templates, shown.template, facts)
         return Response(
-            html if self._maintenance.notice is None else _without_forms(html),
+            html if self._maintenance.notice is None else _without_forms(html, self._always),
             status_code=shown.status,
             media_type="text/html; charset=utf-8",
             headers=headers,
@@ -180,11 +180,14 @@ def _streamed(
     return StreamedResponse(content, media_type=media_type, headers=dict(fields))
 
 
-def _without_forms(html: bytes) -> bytes:
-    """Disable the forms that write: a browser neither sends them nor lets anybody fill them in."""
+def _without_forms(html: bytes, always: Collection[bytes]) -> bytes:
+    """Disable the forms that write: a browser neither sends them nor lets anybody fill them in.
+
+    Those for one of the addresses in ``always`` stay.
+    """
 
     def disabled(form: re.Match[bytes]) -> bytes:
-        if form[2].startswith(_STAYS):
+        if form[2].partition(b"?")[0] in always:
             return form[0]
         return form[1] + b'<fieldset class="resting" disabled>' + form[3] + b"</fieldset></form>"
 

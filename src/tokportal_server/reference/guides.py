@@ -140,7 +140,12 @@ def _folder() -> Path:
 
 def _read(path: str) -> Guide:
     text = (_folder() / path).read_text(encoding="utf-8")
-    return Guide(path, text.partition("\n")[0].removeprefix("# ").strip(), text)
+    return Guide(path, title_of(text), text)
+
+
+def title_of(text: str) -> str:
+    """Give the heading of a page."""
+    return text.partition("\n")[0].removeprefix("# ").strip()
 
 
 def _linked(tokens: list[Token], seen: Addresses) -> list[Token]:

@@ -25,7 +25,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from tokportal_server.lib.db import OutcomeUnknownError
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.orders.locks import lock_bundle
@@ -42,7 +42,11 @@ from tokportal_server.uploads.fetching import (
 from tokportal_server.uploads.ingest import Ingested, ingest_image, ingest_video
 from tokportal_server.uploads.limits import file_too_large, media_limits
 from tokportal_server.uploads.media import PURPOSE_OF
-from tokportal_server.uploads.operations.record_upload import discard_unrecorded, record_upload
+from tokportal_server.uploads.operations.record_upload import (
+    discard_unrecorded,
+    discarding_unrecorded,
+    record_upload,
+)
 from tokportal_server.uploads.presigned import quarantine_key
 from tokportal_server.uploads.wire import MediaError, MediaKind
 
@@ -145,23 +149,14 @@ class MediaFetcher:
                 raise
             await self._settle(claim, error=explain(error, claim.source_url))
             return
-        try:
+        stored = None if fetched is None else fetched.media.storage_key
+        async with discarding_unrecorded(self._ports, claim.workspace_id, stored):
             await self._settle(claim, fetched=fetched)
-        except OutcomeUnknownError:
-            # The object may be recorded by now, or in a moment: it is left to the sweep.
-            raise
-        except BaseException:
-            await self._let_go(claim, fetched)
-            raise
-        await self._let_go(claim, fetched)
+        if stored is not None:
+            # The row may have become another one's meanwhile.
+            await asyncio.shield(discard_unrecorded(self._ports, claim.workspace_id, stored))
         if claim.presigned_key is not None:
             await self._clear_quarantine(claim.presigned_key)
-
-    async def _let_go(self, claim: _Claim, fetched: _Fetched | None) -> None:
-        """Delete the object that was stored, if the row has become another one's meanwhile."""
-        if fetched is not None:
-            key = fetched.media.storage_key
-            await asyncio.shield(discard_unrecorded(self._ports, claim.workspace_id, key))
 
     async def _claim(self, workspace_id: UUID, media_id: UUID) -> _Claim | None:
         async with self._ports.database.connection() as conn:
@@ -300,14 +295,13 @@ class _Progress:
     def __init__(self, ports: Ports, claim: _Claim, every_seconds: float) -> None:
         self._ports = ports
         self._claim = claim
-        self._every_seconds = every_seconds
-        self._next = asyncio.get_running_loop().time() + every_seconds
+        self._pace = Pace(every_seconds)
+        self._pace.rest()
 
     async def note(self, received: int) -> None:
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return
-        self._next = now + self._every_seconds
+        self._pace.rest()
         claim = self._claim
         # A download does not end because nobody can be told how far it is.
         with suppress(Exception):

@@ -12,7 +12,6 @@ Ages are of the real clock. What refers to an upload is a row of ``media`` or a 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.storage import Listed
 from tokportal_server.uploads.presigned import quarantine_key
@@ -96,12 +96,11 @@ class MediaSweep:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._next = 0.0
+        self._pace = Pace(_MINUTE)
 
     async def run_once(self) -> int:
         """Sweep what is due; give how many uploads and objects went."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return 0
         gone = await self.forget_presigned()
         async with self._ports.database.connection() as conn:
@@ -109,7 +108,8 @@ class MediaSweep:
         if my_turn:
             gone += await self.delete_unused() + await self.delete_orphans()
             gone += await self._ports.storage.tidy(age=_ORPHAN_AGE)
-        self._next = now if gone else now + _MINUTE
+        if not gone:
+            self._pace.rest()
         return gone
 
     async def forget_presigned(self) -> int:

@@ -7,7 +7,6 @@ the endpoint, in that transaction.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from uuid import UUID
 
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.loops import Pace
 from tokportal_server.webhooks.health import Health
 from tokportal_server.webhooks.schedule import DISABLED_AFTER
 from tokportal_server.workspaces.notices import tell, tell_customers, tell_owners
@@ -146,12 +146,11 @@ class ClaimsNearTheirEnd:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._next = 0.0
+        self._pace = Pace(_LOOK_SECONDS)
 
     async def run_once(self) -> int:
         """Once a minute, tell everybody who has not been told; give how many there were."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return 0
         async with self._database.connection() as conn:
             rows = await conn.fetch(NEAR, NEAR_AHEAD)
@@ -170,7 +169,8 @@ class ClaimsNearTheirEnd:
                     about={"bundle_id": row["bundle_id"], "work": True},
                 )
         # A full batch means that there is more.
-        self._next = now if rows else now + _LOOK_SECONDS
+        if not rows:
+            self._pace.rest()
         return len(rows)
 
 

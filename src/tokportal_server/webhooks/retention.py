@@ -5,11 +5,11 @@ Folds the tallies of the delivery log as well, so that adding them up stays chea
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Final
 
 from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.partitions import drop_months
 from tokportal_server.webhooks.schedule import EVENTS_KEPT, LOG_KEPT, PAYLOADS_KEPT
 
@@ -61,22 +61,22 @@ class WebhookRetention:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._next_fold = 0.0
-        self._next_purge = 0.0
+        self._folds = Pace(_FOLD_SECONDS)
+        self._purges = Pace(_PURGE_SECONDS)
 
     async def run_once(self) -> int:
         """Fold every few seconds, purge every minute; give how many rows and months went."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next_fold:
+        if not self._folds.is_due():
             return 0
-        self._next_fold = now + _FOLD_SECONDS
+        self._folds.rest()
         async with self._database.connection() as conn:
             await conn.fetchval(FOLD_TALLIES, _CROWDED)
-            if now < self._next_purge:
+            if not self._purges.is_due():
                 return 0
             gone = await _purge(conn)
         # As long as there is more, the next turn follows soon.
-        self._next_purge = now if gone else now + _PURGE_SECONDS
+        if not gone:
+            self._purges.rest()
         return gone
 
 

@@ -7,9 +7,11 @@ the workspace's clock.
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from tokportal_server.lib.clock import in_utc
 
 # How long after a failed attempt the next one follows: the first of ten attempts is made at once.
 DELAYS: Final = (
@@ -74,5 +76,5 @@ def retry_after(header: str | None, *, real_now: datetime) -> timedelta:
         except (ValueError, OverflowError):
             return _NOTHING
         # A date that names no zone ("-0000") is UTC, as HTTP has it.
-        wanted = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - real_now
+        wanted = in_utc(moment) - real_now
     return min(max(wanted, _NOTHING), RETRY_AFTER_MAX)

@@ -79,7 +79,7 @@ class Archive:
             one = await conn.fetchval(WORKSPACE, self.workspace_id)
             if one is None:
                 raise WorkspaceNotFoundError(f"There is no workspace {self.workspace_id}.")
-            yield _text("workspace.json", one)
+            yield Member.of("workspace.json", one)
             yield Member("people.jsonl", 0, partial(self._people, conn))
             for holding in HOLDINGS:
                 if not holding.withheld:
@@ -87,7 +87,7 @@ class Archive:
                     yield Member(name, _UNKNOWN, partial(self._table, conn, holding, name))
         async for member in self._media(database, storage):
             yield member
-        yield _text("README.txt", self.readme())
+        yield Member.of("README.txt", self.readme())
 
     async def _people(self, conn: Connection) -> AsyncIterator[bytes]:
         rows = await conn.fetch(PEOPLE, self.workspace_id)
@@ -156,14 +156,5 @@ class Archive:
         return f"  {name}: {holding.what} ({self.rows.get(name, 0)})"
 
 
-def _text(name: str, content: str) -> Member:
-    encoded = content.encode()
-
-    async def begin() -> AsyncIterator[bytes]:
-        return _lines([], encoded)
-
-    return Member(name, len(encoded), begin)
-
-
-async def _lines(lines: list[str], whole: bytes = b"") -> AsyncIterator[bytes]:
-    yield whole + "".join(f"{line}\n" for line in lines).encode()
+async def _lines(lines: list[str]) -> AsyncIterator[bytes]:
+    yield "".join(f"{line}\n" for line in lines).encode()

@@ -13,7 +13,6 @@ Every step may be run again, and by several at once.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -22,6 +21,8 @@ from uuid import UUID
 import structlog
 
 from tokportal_server.lib.db import Connection, Database
+from tokportal_server.lib.jobs import forget_jobs
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.storage import ObjectStore
 from tokportal_server.workspaces.archive import NO_TIME_LIMIT
@@ -68,18 +69,9 @@ DELETE FROM kill_switches k
     OR (k.scope = 'account' AND k.subject_id IN (
            SELECT a.id FROM saved_accounts a WHERE a.workspace_id = $1))
 """
-# With the errors that they ended with, which may quote anything.
-FORGET_JOBS = """
-WITH gone AS (
-    DELETE FROM pgqueuer
-     WHERE convert_from(payload, 'UTF8')::jsonb ->> 'workspace_id' = ($1::uuid)::text
-    RETURNING id
-), told AS (
-    DELETE FROM pgqueuer_log l
-     WHERE l.job_id IN (SELECT id FROM gone)
-        OR NOT EXISTS (SELECT FROM pgqueuer q WHERE q.id = l.job_id)
-)
-SELECT count(*) FROM gone
+# What is said of jobs that are gone already, whosever they were, quotes as freely.
+FORGET_LOG = """
+DELETE FROM pgqueuer_log l WHERE NOT EXISTS (SELECT FROM pgqueuer q WHERE q.id = l.job_id)
 """
 # The books stay: amounts, times and kinds. What would name somebody or something goes.
 CLEAN_ENTRIES = """
@@ -149,7 +141,8 @@ async def erase(
             await _erase_table(database, holding.table, workspace_id)
     async with database.connection() as conn, conn.transaction():
         await _take_turn(conn, workspace_id)
-        jobs: int = await conn.fetchval(FORGET_JOBS, workspace_id)
+        jobs = await forget_jobs(conn, "workspace_id", [workspace_id])
+        await conn.execute(FORGET_LOG)
         await _clean_what_stays(conn, workspace_id)
         await conn.execute(COUNT, workspace_id, jobs, 0)
         await conn.execute(DONE, workspace_id)
@@ -206,14 +199,13 @@ class Erasures:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._next = 0.0
+        self._pace = Pace(_LOOK_SECONDS)
 
     async def run_once(self) -> int:
         """Every ten seconds: go on with each erasing that is due; give how many there were."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return 0
-        self._next = now + _LOOK_SECONDS
+        self._pace.rest()
         async with self._ports.database.connection() as conn:
             due = [row["subject_id"] for row in await conn.fetch(OPEN)]
         for workspace_id in due:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -19,6 +18,7 @@ from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
 from tokportal_server.lib.jobs import enqueue
+from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.storage import make_key
 from tokportal_server.workspaces.archive import Archive
@@ -153,12 +153,11 @@ class ExpiredExports:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._next = 0.0
+        self._pace = Pace(_LOOK_SECONDS)
 
     async def run_once(self) -> int:
         """Once a minute: delete files, then their rows; give how many."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next:
+        if not self._pace.is_due():
             return 0
         async with self._ports.database.connection() as conn:
             rows = await conn.fetch(EXPIRED)
@@ -166,5 +165,6 @@ class ExpiredExports:
             await self._ports.storage.delete(row["storage_key"])
             async with self._ports.database.connection() as conn:
                 await conn.execute(FORGET, row["workspace_id"], row["id"])
-        self._next = now if rows else now + _LOOK_SECONDS
+        if not rows:
+            self._pace.rest()
         return len(rows)

@@ -88,7 +88,7 @@ async def person_archive(database: Database, person_id: UUID) -> AsyncIterator[b
             raise PersonNotFoundError(f"There is no person {person_id}.")
         readme = _readme(person_id, real_now())
         members = [
-            Member("README.txt", 0, partial(_whole, readme)),
+            Member.of("README.txt", readme),
             *(Member(name, 0, partial(_rows, conn, query, person_id)) for name, _, query in _FILES),
         ]
         async for chunk in zip_chunks(members):
@@ -101,13 +101,6 @@ async def _rows(conn: Connection, query: str, person_id: UUID) -> AsyncIterator[
             yield f"{row[0]}\n".encode()
 
     return lines()
-
-
-async def _whole(text: str) -> AsyncIterator[bytes]:
-    async def once() -> AsyncIterator[bytes]:
-        yield text.encode()
-
-    return once()
 
 
 def _readme(person_id: UUID, at: datetime) -> str:

@@ -23,7 +23,6 @@ from tokportal_server.cli.backup.manifest import (
 
 _LOCK: Final = ".lock"
 _OURS = re.compile(r"manifest\.json(?:\.part)?|database-\d+\.dump|media-\d+\.jsonl(?:\.part)?")
-_READ_BYTES = 1 << 20
 
 
 @contextmanager
@@ -119,10 +118,6 @@ def clear(folder: Path, manifest: Manifest) -> None:
 
 def described(path: Path) -> File:
     """Read a file of the backup, and give its size and checksum."""
-    digest = hashlib.sha256()
-    size = 0
     with path.open("rb") as file:
-        while chunk := file.read(_READ_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return File(path.name, size, digest.hexdigest())
+        digest = hashlib.file_digest(file, "sha256")
+        return File(path.name, file.tell(), digest.hexdigest())

@@ -7,7 +7,7 @@ that a request needs; PGQueuer itself is loaded by worker processes only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,18 @@ SELECT 0, $1, job.payload, job.dedupe_key,
  ORDER BY job.n
 ON CONFLICT (dedupe_key) WHERE status IN ('queued', 'picked') AND dedupe_key IS NOT NULL
 DO NOTHING
+"""
+
+# With the errors that they ended with, which may quote anything.
+FORGET = """
+WITH gone AS (
+    DELETE FROM pgqueuer
+     WHERE convert_from(payload, 'UTF8')::jsonb ->> $1 = ANY ($2::text[])
+    RETURNING id
+), told AS (
+    DELETE FROM pgqueuer_log WHERE job_id IN (SELECT id FROM gone)
+)
+SELECT count(*) FROM gone
 """
 
 
@@ -57,3 +69,9 @@ async def enqueue_all(
     if traceparents is None:
         traceparents = [tracing.carried()] * len(encoded)
     await conn.execute(ENQUEUE, name, encoded, [None] * len(encoded), traceparents)
+
+
+async def forget_jobs(conn: Connection, field: str, values: Iterable[object]) -> int:
+    """Delete the jobs whose payload has one of the values in a field, whatever their state."""
+    gone: int = await conn.fetchval(FORGET, field, [str(value) for value in values])
+    return gone

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import structlog
 
+from tokportal_server.lib.db import OutcomeUnknownError
 from tokportal_server.lib.jobs import enqueue
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import UnitOfWork
@@ -65,6 +69,24 @@ async def record_upload(
         tx.conn, MAKE_THUMBNAIL, {"workspace_id": tx.workspace_id, "upload_id": upload_id}
     )
     return upload_id
+
+
+@asynccontextmanager
+async def discarding_unrecorded(
+    ports: Ports, workspace_id: UUID, storage_key: str | None
+) -> AsyncIterator[None]:
+    """Delete a stored object, if there is one, when the block that records it fails.
+
+    If nobody knows whether it was recorded it may be by now, or in a moment: the sweep has it then.
+    """
+    try:
+        yield
+    except OutcomeUnknownError:
+        raise
+    except BaseException:
+        if storage_key is not None:
+            await asyncio.shield(discard_unrecorded(ports, workspace_id, storage_key))
+        raise
 
 
 async def discard_unrecorded(ports: Ports, workspace_id: UUID, storage_key: str) -> None:

@@ -15,6 +15,7 @@ from tokportal_server.http.validation import Problem, refuse
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.errors import ApiError
+from tokportal_server.lib.jobs import forget_jobs
 from tokportal_server.orders.locks import Row
 from tokportal_server.orders.rules import OrderRules
 from tokportal_server.workbench.claim_guard import check_reason
@@ -52,14 +53,6 @@ END_STEPS = "DELETE FROM sign_in_steps WHERE person_id = $1"
 END_FACTOR = "DELETE FROM second_factors WHERE person_id = $1"
 END_NOTICES = "DELETE FROM notices WHERE person_id = $1"
 END_CHOICES = "DELETE FROM notice_choices WHERE person_id = $1"
-END_JOBS = """
-WITH gone AS (
-    DELETE FROM pgqueuer
-     WHERE convert_from(payload, 'UTF8')::jsonb ->> 'person_id' = ($1::uuid)::text
-    RETURNING id
-)
-DELETE FROM pgqueuer_log WHERE job_id IN (SELECT id FROM gone)
-"""
 HIDE_MANAGER = """
 UPDATE managers SET display_name = $2, active = false, countries = '{}', platforms = '{}',
        capacity = NULL
@@ -213,4 +206,4 @@ async def _end_access(conn: Connection, person_id: UUID) -> None:
     await conn.execute(END_FACTOR, person_id)
     await conn.execute(END_NOTICES, person_id)
     await conn.execute(END_CHOICES, person_id)
-    await conn.execute(END_JOBS, person_id)
+    await forget_jobs(conn, "person_id", [person_id])
