@@ -10,7 +10,6 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -20,15 +19,15 @@ from granian.server.embed import Server
 from tests.analytics.providers.platforms import FakeTikTok, running
 from tests.cast import World, people_the_world
 from tests.client import Client
+from tests.lib.databases import ADDRESS, connected, own_database
 from tokportal_server.entry.api import Api
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib import embedded, log
-from tokportal_server.lib.db import Database, prepare_connection
+from tokportal_server.lib.db import Database
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
 from tokportal_server.migrations.run import migrate
 
-_ADDRESS = "TEST_POSTGRES_DSN"
 _MAJOR = "TEST_POSTGRES_MAJOR"
 TEMPLATE = "tokportal_template"
 # What the databases of a few processes, and the log of changes, have never come near.
@@ -39,7 +38,7 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "max_connections": "200"}
 def pytest_configure(config: pytest.Config) -> None:
     log.configure("warning", "console")
     # With several processes only the controller owns the server; the others inherit its address.
-    if hasattr(config, "workerinput") or os.environ.get(_ADDRESS):
+    if hasattr(config, "workerinput") or os.environ.get(ADDRESS):
         return
     home = Path(tempfile.mkdtemp(prefix="tokportal-tests-", dir=_fast_folder()))
     # The server may run as a user of its own, who has to pass through this directory of ours.
@@ -47,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     postgres = embedded.start(home, major=int(os.environ.get(_MAJOR, "18")), settings=_FAST)
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     config.add_cleanup(lambda: postgres.stop(mode="immediate"))
-    os.environ[_ADDRESS] = postgres.dsn("postgres")
+    os.environ[ADDRESS] = postgres.dsn("postgres")
     config.add_cleanup(_forget_address)
     asyncio.run(_make_template(postgres.dsn("postgres")))
     migrate(postgres.dsn(TEMPLATE))
@@ -64,7 +63,7 @@ def _fast_folder() -> str | None:
 
 
 def _forget_address() -> None:
-    os.environ.pop(_ADDRESS, None)
+    os.environ.pop(ADDRESS, None)
 
 
 async def _make_template(dsn: str) -> None:
@@ -76,15 +75,8 @@ async def _make_template(dsn: str) -> None:
 @pytest.fixture
 async def dsn() -> AsyncIterator[str]:
     """A database of this test's own, cloned from the migrated template."""
-    address = os.environ[_ADDRESS]
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(address)
-    try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-        yield address.replace("/postgres?", f"/{name}?")
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+    async with own_database(f"TEMPLATE {TEMPLATE} STRATEGY file_copy") as address:
+        yield address
 
 
 @pytest.fixture
@@ -135,10 +127,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 @pytest.fixture
 async def conn(dsn: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """One plain connection to the test's database."""
-    connection = await asyncpg.connect(dsn)
-    await prepare_connection(connection)
-    yield connection
-    await connection.close()
+    async with connected(dsn) as connection:
+        yield connection
 
 
 @pytest.fixture

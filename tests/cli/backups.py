@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import stat
 import tempfile
@@ -12,16 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import aiohttp
-import asyncpg
 import msgspec
 
 from tests.accounts.revealing import owned
 from tests.cast import World
 from tests.cli.command import Command
 from tests.client import Client
+from tests.lib.databases import connected, own_database
 from tests.orders.walk import ordered
 from tests.uploads import media
 from tests.uploads.test_upload_direct import IMAGE, upload
@@ -95,28 +94,18 @@ async def brought_back(
 @asynccontextmanager
 async def fresh() -> AsyncIterator[Command]:
     """The command line of an installation with an empty database and an empty home."""
-    address = os.environ["TEST_POSTGRES_DSN"]
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(address)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
+    async with own_database() as address:
         with tempfile.TemporaryDirectory(prefix="tokportal-fresh-") as home:
-            yield Command(address.replace("/postgres?", f"/{name}?"), Path(home) / "home")
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+            yield Command(address, Path(home) / "home")
 
 
 async def tables(command: Command) -> int:
     """Count the tables of an installation's database."""
-    connection = await asyncpg.connect(command.dsn)
-    try:
-        found = await connection.fetchval(
+    async with connected(command.dsn) as conn:
+        found = await conn.fetchval(
             "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         )
-        return int(found)
-    finally:
-        await connection.close()
+    return int(found)
 
 
 def changed(folder: Path, copy: Path, **changes: Any) -> Path:

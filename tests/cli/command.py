@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.lib.processes import environment
 
 
 @dataclass(frozen=True)
@@ -52,5 +53,4 @@ class Command:
             "COLUMNS": "400",
             "NO_COLOR": "1",
         }
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TOKPORTAL_")}
-        return kept | {name: value for name, value in ours.items() if value}
+        return environment(**{name: value for name, value in ours.items() if value})

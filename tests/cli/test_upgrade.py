@@ -16,9 +16,9 @@ import pytest
 
 from tests.cast import World, people_the_world
 from tests.cli.command import Command
-from tests.lib.test_embedded import passable_directory
+from tests.lib.databases import connected
+from tests.lib.directories import passable_directory
 from tokportal_server.lib import embedded
-from tokportal_server.lib.db import prepare_connection
 from tokportal_server.lib.embedded import EmbeddedPostgresError, cluster
 from tokportal_server.lib.embedded.directories import Layout
 from tokportal_server.lib.embedded.upgrading import upgrading
@@ -41,13 +41,9 @@ def sixteen() -> Iterator[tuple[Path, World]]:
 
 
 async def _people(dsn: str) -> World:
-    conn = await asyncpg.connect(dsn)
-    try:
-        await prepare_connection(conn)
+    async with connected(dsn) as conn:
         world = await people_the_world(conn)
         await conn.execute("CREATE ROLE reporting; GRANT SELECT ON workspaces TO reporting")
-    finally:
-        await conn.close()
     return world
 
 
@@ -67,18 +63,10 @@ def command(home: Path) -> Command:
 
 async def ask(home: Path, statement: str, major: int) -> Any:
     """Ask the embedded server of a version, which is stopped again."""
-
-    async def asked(dsn: str) -> Any:
-        conn = await asyncpg.connect(dsn)
-        try:
-            await prepare_connection(conn)
+    with embedded.start(home, major=major, settings=QUICK) as postgres:
+        async with connected(postgres.dsn()) as conn:
             assert [found for found in await examine(conn) if found.contradictions] == []
             return await conn.fetchval(statement)
-        finally:
-            await conn.close()
-
-    with embedded.start(home, major=major, settings=QUICK) as postgres:
-        return await asked(postgres.dsn())
 
 
 CREDITS = "SELECT sum(amount) FROM credit_entries"

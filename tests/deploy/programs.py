@@ -1,8 +1,9 @@
-"""Programs of the system that a test needs, or is skipped without."""
+"""Programs of the system that a test needs, or is skipped without, and their examples of ours."""
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -13,3 +14,12 @@ def program(name: str, package: str | None = None) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed. On Debian: apt install {package or name}")
     return found
+
+
+def adapted(example: Path, *changes: tuple[str, str]) -> str:
+    """Give an example with what is different here; each change must find its place."""
+    text = example.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text

@@ -15,7 +15,7 @@ from tests.cast import World
 from tests.client import Client
 from tests.conftest import free_port, serving
 from tests.deploy.proxies import Proxy, caddy, nginx
-from tests.entry.installation import SAFETY_NET
+from tests.lib.waiting import SAFETY_NET
 from tests.orders.walk import order, ordered
 from tests.pages.guest import Guest, give_passwords
 from tests.uploads.forms import form

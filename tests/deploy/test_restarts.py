@@ -13,14 +13,12 @@ import pytest
 
 from tests.cast import World
 from tests.conftest import free_port
+from tests.credits.moves import grant
 from tests.deploy.proxies import Proxy, nginx
 from tests.entry.installation import Installation, installed
 from tests.orders.walk import order
-from tokportal_server.credits import ledger
-from tokportal_server.lib.actor import SYSTEM
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
-from tokportal_server.lib.unit_of_work import unit_of_work
 
 BUNDLES = "SELECT count(*) FROM bundles"
 CALLERS = 3
@@ -80,16 +78,7 @@ class Caller:
 async def test_readers_notice_nothing_and_orders_that_are_repeated_are_made_once(
     servers: list[Installation], world: World, conn: Connection
 ) -> None:
-    async with unit_of_work(conn, world.acme, now=real_now()) as tx:
-        await ledger.grant(
-            tx,
-            amount=1_000_000,
-            source="grant",
-            expires_at=None,
-            description="For many orders",
-            business_key="many",
-            actor=SYSTEM,
-        )
+    await grant(conn, world.acme, 1_000_000, now=real_now(), source="grant")
     programs = [await asyncio.to_thread(server.serve) for server in servers]
     ports = [int(program.address.rpartition(":")[2]) for program in programs]
     done = asyncio.Event()

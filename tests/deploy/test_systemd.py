@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.programs import program
-from tests.entry.installation import SAFETY_NET, installed
+from tests.entry.installation import installed
 from tests.house.repository import ROOT
+from tests.lib.waiting import SAFETY_NET
 from tokportal_server.entry.main import app
 from tokportal_server.lib.settings import Settings
 

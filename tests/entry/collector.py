@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.entry.installation import SAFETY_NET
+from tests.lib.waiting import SAFETY_NET
 
 
 @dataclass(frozen=True)

@@ -10,24 +10,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
 from tokportal import TokPortal
 
 from tests.cast import people_the_world
 from tests.conftest import free_port
-from tests.entry.installation import SAFETY_NET, Installation, Program, installed, kill
+from tests.entry.installation import Installation, Program, installed, kill
 from tests.entry.walker import STEPS, Walker
+from tests.lib.databases import connected
+from tests.lib.waiting import SAFETY_NET, until_blocked
 from tokportal_server.entry.demo.receiver import Receiver, receiving
 from tokportal_server.entry.demo.walk import EVENTS
 from tokportal_server.lib import embedded
-from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import postmaster
 from tokportal_server.lib.embedded.account import account_for
 from tokportal_server.workbench.doctor import examine
 
-BLOCKED_BY_US = """
-SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))
-"""
 # What half a minute of waiting does.
 LAPSE = """
 UPDATE webhook_deliveries SET lease_until = now()
@@ -63,7 +60,7 @@ class Scene:
             if step == moment.step:
                 await self._take_and_crash(moment, postgres_too=postgres_too)
                 if leases_lapse:
-                    async with self.connected() as conn:
+                    async with connected(self.database_url) as conn:
                         await conn.execute(LAPSE)
             await asyncio.to_thread(self.walker.take, step)
 
@@ -72,22 +69,17 @@ class Scene:
             await asyncio.to_thread(self.walker.take, moment.step)
             self._crash(postgres_too=postgres_too)
         else:
-            async with self.connected() as conn:
+            async with connected(self.database_url) as conn:
                 async with conn.transaction():
                     await conn.execute(moment.holding)
                     call = asyncio.create_task(
                         asyncio.to_thread(self.walker.take, moment.step, patience=0)
                     )
-                    await self._until_blocked(conn, call)
+                    await until_blocked(conn, call)
                     self._crash(postgres_too=False)
                 assert isinstance((await asyncio.gather(call, return_exceptions=True))[0], OSError)
         arguments = ("--with-worker",)
         self.program = await asyncio.to_thread(self.installation.serve, *arguments)
-
-    async def _until_blocked(self, conn: Connection, call: asyncio.Task[None]) -> None:
-        while not await conn.fetchval(BLOCKED_BY_US):
-            assert not call.done(), call.exception()
-            await asyncio.sleep(0.01)
 
     def _crash(self, *, postgres_too: bool) -> None:
         doomed = self.program.parts()
@@ -102,7 +94,7 @@ class Scene:
         assert Counter(self.receiver.types()) == Counter(EVENTS)
         assert self.receiver.refused == 0
         assert len(set(self.walker.answers)) == 1
-        async with self.connected() as conn:
+        async with connected(self.database_url) as conn:
             assert [f.check.name for f in await examine(conn) if f.contradictions] == []
             debits = await conn.fetch("SELECT amount FROM credit_entries WHERE type = 'debit'")
             assert [entry["amount"] for entry in debits] == [-29]
@@ -115,16 +107,6 @@ class Scene:
         while len(self.receiver.types()) < len(EVENTS):
             assert time.monotonic() < deadline, self.receiver.types()
             await asyncio.sleep(0.05)
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Connection]:
-        """Give a connection of the test's own."""
-        conn = await asyncpg.connect(self.database_url)
-        try:
-            await prepare_connection(conn)
-            yield conn
-        finally:
-            await conn.close()
 
 
 @asynccontextmanager
@@ -148,7 +130,7 @@ async def staged(folder: Path, database_url: str | None = None) -> AsyncIterator
             address = f"http://127.0.0.1:{port}"
             walker = Walker(TokPortal("nobody", f"{address}/api/ext"), address, folder)
             scene = Scene(installation, program, walker, receiver, database_url)
-            async with scene.connected() as conn:
+            async with connected(scene.database_url) as conn:
                 world = await people_the_world(conn, rehearsal=True)
             walker.client.api_key = world.alice_key
             receiver.secret = await asyncio.to_thread(

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.lib.test_embedded import passable_directory
+from tests.lib.directories import passable_directory
+from tests.lib.processes import environment
+from tests.lib.waiting import SAFETY_NET
 
-# No test waits this long unless something is broken.
-SAFETY_NET = 60.0
 PROGRAM = [sys.executable, "-m", "tokportal_server.entry.main"]
 
 
@@ -145,8 +145,7 @@ class Installation:
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Give the environment of a command."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("TOKPORTAL_")}
-        return {**clean, "TOKPORTAL_HOME": str(self.home), **self._settings, **settings}
+        return environment(**{"TOKPORTAL_HOME": str(self.home)} | self._settings | settings)
 
     def start(self, *arguments: str, **settings: str) -> Program:
         """Start a command."""

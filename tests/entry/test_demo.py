@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.entry.installation import SAFETY_NET, Installation, installed, postgres_runs, request
+from tests.entry.installation import Installation, installed, postgres_runs, request
+from tests.lib.waiting import SAFETY_NET
 
 Events = list[dict[str, Any]]
 

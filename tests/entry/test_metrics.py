@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.cast import people_the_world
 from tests.conftest import free_port
 from tests.entry.installation import (
-    SAFETY_NET,
     Answer,
     Installation,
     Program,
@@ -25,6 +24,7 @@ from tests.entry.installation import (
     kill,
     request,
 )
+from tests.lib.waiting import SAFETY_NET
 from tokportal_server.entry.metric_page import metrics
 from tokportal_server.lib.db import Connection
 

@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 from tests.entry.installation import (
-    SAFETY_NET,
     Installation,
     installed,
     kill,
     postgres_runs,
     request,
 )
+from tests.lib.waiting import SAFETY_NET
 from tokportal_server.lib import embedded
 
 

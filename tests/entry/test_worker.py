@@ -16,8 +16,9 @@ import pytest
 
 from tests.cast import World
 from tests.client import Client
-from tests.entry.installation import SAFETY_NET, Installation, Program, installed
+from tests.entry.installation import Installation, Program, installed
 from tests.lib.outbound_rig import answer_ok, receiver
+from tests.lib.waiting import SAFETY_NET
 from tests.orders.walk import ordered
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection

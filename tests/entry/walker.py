@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from tokportal import TokPortal, TokPortalApiError
 
-from tests.entry.installation import SAFETY_NET, request
+from tests.entry.installation import request
+from tests.lib.waiting import SAFETY_NET
 from tests.orders.walk import PROFILE, order
 from tokportal_server.entry.demo.sample import write_sample_video
 

@@ -13,6 +13,7 @@ from typing import Final
 import asyncpg
 import psutil
 
+from tests.faults.disk import SmallDisk
 from tests.faults.outside import Illness
 from tests.faults.proxy import Proxy
 from tests.faults.scene import Scene, Server
@@ -104,9 +105,7 @@ async def freeze_worker(scene: Scene, blow: Blow) -> None:
 
 async def freeze_postgres(scene: Scene, blow: Blow) -> None:
     """Freeze one backend, in the middle of whatever it does."""
-    postmaster = psutil.Process(_postmaster(scene))
-    backends = [one for one in postmaster.children() if "tokportal tokportal" in _command(one)]
-    if backends:
+    if backends := _backends(scene):
         await _freeze(backends[blow.pick % len(backends)], blow.seconds)
 
 
@@ -117,21 +116,23 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-def _postmaster(scene: Scene) -> int:
-    return int((scene.postgres.data_dir / "postmaster.pid").read_text().split()[0])
+def _postmaster(scene: Scene) -> psutil.Process:
+    return psutil.Process(int((scene.postgres.data_dir / "postmaster.pid").read_text().split()[0]))
+
+
+def _backends(scene: Scene) -> list[psutil.Process]:
+    return [one for one in _postmaster(scene).children() if "tokportal tokportal" in _command(one)]
 
 
 async def kill_postmaster(scene: Scene, _: Blow) -> None:
     with suppress(FileNotFoundError, psutil.NoSuchProcess):
-        psutil.Process(_postmaster(scene)).kill()
+        _postmaster(scene).kill()
 
 
 async def kill_backend(scene: Scene, blow: Blow) -> None:
     """Kill a backend: PostgreSQL ends all sessions and recovers."""
     with suppress(FileNotFoundError, psutil.NoSuchProcess):
-        children = psutil.Process(_postmaster(scene)).children()
-        backends = [one for one in children if "tokportal tokportal" in _command(one)]
-        if backends:
+        if backends := _backends(scene):
             _kill(backends[blow.pick % len(backends)])
 
 
@@ -185,20 +186,20 @@ def _proxy(scene: Scene, blow: Blow) -> Proxy:
     return _server(scene, blow).proxy
 
 
-async def fill_database_disk(scene: Scene, blow: Blow) -> None:
-    await asyncio.to_thread(scene.database_disk.fill)
+async def _fill(disk: SmallDisk, seconds: float) -> None:
+    await asyncio.to_thread(disk.fill)
     try:
-        await asyncio.sleep(blow.seconds)
+        await asyncio.sleep(seconds)
     finally:
-        scene.database_disk.free()
+        disk.free()
+
+
+async def fill_database_disk(scene: Scene, blow: Blow) -> None:
+    await _fill(scene.database_disk, blow.seconds)
 
 
 async def fill_home_disk(scene: Scene, blow: Blow) -> None:
-    await asyncio.to_thread(scene.home_disk.fill)
-    try:
-        await asyncio.sleep(blow.seconds)
-    finally:
-        scene.home_disk.free()
+    await _fill(scene.home_disk, blow.seconds)
 
 
 async def sicken_receiver(scene: Scene, blow: Blow) -> None:

@@ -25,7 +25,7 @@ from tests.entry.installation import Installation, Program, kill
 from tests.faults.disk import SmallDisk, small_disk
 from tests.faults.outside import Outside
 from tests.faults.proxy import Proxy, proxying, through
-from tests.lib.test_embedded import passable_directory
+from tests.lib.directories import passable_directory
 from tokportal_server.lib import embedded
 from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.lib.embedded import EmbeddedPostgres

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 import pytest
 
 from tests.cast import World
-from tests.entry.installation import SAFETY_NET, Installation, Program, installed
+from tests.conftest import free_port
+from tests.entry.installation import Installation, Program, installed
+from tests.lib.databases import connected
+from tests.lib.waiting import SAFETY_NET, until_blocked
 from tests.orders.walk import order
 from tests.uploads.forms import form
 from tokportal_server.entry.demo.sample import write_sample_video
 from tokportal_server.lib.db import Connection
 
 WALLETS = "SELECT 1 FROM wallets FOR UPDATE"
-BLOCKED = (
-    "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-)
 ORDERS = "SELECT count(*) FROM bundles"
 
 
@@ -41,19 +39,9 @@ def installation(dsn: str) -> Iterator[Installation]:
 @asynccontextmanager
 async def wallets_locked(dsn: str) -> AsyncIterator[Connection]:
     """Hold the rows that every order has to wait for."""
-    conn = await asyncpg.connect(dsn)
-    try:
-        async with conn.transaction():
-            await conn.execute(WALLETS)
-            yield conn
-    finally:
-        await conn.close()
-
-
-async def until_blocked(conn: Connection) -> None:
-    async with asyncio.timeout(SAFETY_NET):
-        while not await conn.fetchval(BLOCKED):  # noqa: ASYNC110 - it is another process
-            await asyncio.sleep(0.01)
+    async with connected(dsn) as conn, conn.transaction():
+        await conn.execute(WALLETS)
+        yield conn
 
 
 async def place_order(program: Program, world: World, key: str) -> int:
@@ -89,7 +77,7 @@ async def test_an_order_in_its_transaction_is_answered_and_new_connections_are_r
     program = await asyncio.to_thread(installation.serve, "--workers", workers)
     async with wallets_locked(dsn) as holder:
         placing = asyncio.create_task(place_order(program, world, "one"))
-        await until_blocked(holder)
+        await until_blocked(holder, placing)
         program.process.send_signal(signal.SIGTERM)
         await until_refused(program)
         assert not placing.done()
@@ -139,7 +127,7 @@ async def test_past_the_grace_an_order_is_rolled_back_and_its_key_is_free(
     program = await asyncio.to_thread(installation.serve, TOKPORTAL_DRAIN_SECONDS="1")
     async with wallets_locked(dsn) as holder:
         placing = asyncio.create_task(place_order(program, world, "one"))
-        await until_blocked(holder)
+        await until_blocked(holder, placing)
         assert await asyncio.to_thread(program.stop) == 0
         with pytest.raises(aiohttp.ClientError):
             await placing
@@ -154,7 +142,7 @@ async def test_past_the_grace_an_order_is_rolled_back_and_its_key_is_free(
 async def test_servers_that_are_restarted_one_after_the_other_lose_no_request(
     installation: Installation, world: World
 ) -> None:
-    ports = [free() for _ in range(2)]
+    ports = [free_port() for _ in range(2)]
     programs = [
         await asyncio.to_thread(installation.serve, TOKPORTAL_PORT=str(port)) for port in ports
     ]
@@ -178,11 +166,6 @@ async def test_servers_that_are_restarted_one_after_the_other_lose_no_request(
     assert placed > 0
     for program in programs:
         assert await asyncio.to_thread(program.stop) == 0
-
-
-def free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 async def asked(session: aiohttp.ClientSession, ports: list[int]) -> int:

@@ -9,15 +9,15 @@ from pathlib import Path
 from uuid import UUID
 
 import aiohttp
-import asyncpg
 import pytest
 
 from tests.cast import World
 from tests.client import Client, Reply
 from tests.conftest import free_port
-from tests.entry.installation import SAFETY_NET
 from tests.faults.proxy import Proxy, proxying, through
+from tests.lib.databases import connected
 from tests.lib.outbound_rig import receiver
+from tests.lib.waiting import SAFETY_NET, until_found
 from tests.orders.walk import order
 from tests.uploads import media
 from tests.uploads.forms import form
@@ -68,28 +68,19 @@ def settings(dsn: str, home: Path, proxy: Proxy) -> Settings:
 @asynccontextmanager
 async def commits_wait(dsn: str, table: str) -> AsyncIterator[Connection]:
     """Hold back the commits of those who write to the table, until the block ends."""
-    conn = await asyncpg.connect(dsn)
-    try:
+    async with connected(dsn) as conn:
         await conn.execute(SLOW_COMMITS.format(table=table))
         await conn.execute("SELECT pg_advisory_lock(4711)")
         yield conn
         await conn.execute("SELECT pg_advisory_unlock(4711)")
-    finally:
-        await conn.close()
 
 
 async def committing(conn: Connection) -> int:
     """Wait until somebody commits; give the process that does."""
     async with asyncio.timeout(SAFETY_NET):
-        while (pid := await conn.fetchval(WAITING)) is None:  # noqa: ASYNC110 - as below
+        while (pid := await conn.fetchval(WAITING)) is None:  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.01)
     return int(pid)
-
-
-async def until(conn: Connection, query: str) -> None:
-    async with asyncio.timeout(SAFETY_NET):
-        while not await conn.fetchval(query):  # noqa: ASYNC110 - it is another process
-            await asyncio.sleep(0.01)
 
 
 def assert_unknown(reply: Reply) -> None:
@@ -116,7 +107,7 @@ async def test_an_order_that_was_committed_unheard_is_made_once(
         ordering = asyncio.create_task(alice.post("/bundles", order(1), headers=KEY))
         await committing(holder)
         proxy.answering.clear()
-    await until(conn, "SELECT count(*) FROM bundles")
+    await until_found(conn, "SELECT count(*) FROM bundles")
     proxy.hang_up()
     proxy.heal()
     assert_unknown(await ordering)
@@ -137,7 +128,7 @@ async def test_a_file_whose_row_is_committed_after_the_answer_is_still_there(
         await committing(holder)
         # The server hears nothing more, and gives up; its transaction goes on without it.
         proxy.hang_up()
-        await until(conn, GIVING_BACK)
+        await until_found(conn, GIVING_BACK)
     assert_unknown(await sending)
     again = await send(alice, content, bundle)
     assert (again.status, again.headers["Idempotent-Replayed"]) == (200, "true")
@@ -162,7 +153,7 @@ async def test_a_fetched_file_whose_row_is_committed_unheard_is_still_there(
             proxy.hang_up()
             with pytest.raises(OutcomeUnknownError):
                 await fetching
-    await until(conn, "SELECT count(*) FROM uploads")
+    await until_found(conn, "SELECT count(*) FROM uploads")
     path = await conn.fetchval("SELECT storage_key FROM uploads")
     assert await ports.storage.head(path) is not None
     # Done again, the job finds that there is nothing left to do.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import sys
 from datetime import timedelta
 from functools import partial
 
+from tests.lib.processes import work_until_asked
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib.jobs.runner import JobRunner
 from tokportal_server.lib.settings import Settings
@@ -35,14 +34,7 @@ async def work() -> None:
             backoff=timedelta(milliseconds=200),
             lease=LEASE,
         )
-        asked = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
-        running = asyncio.create_task(runner.run())
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        await asked.wait()
-        await runner.stop(GRACE_SECONDS)
-        await running
+        await work_until_asked(runner, GRACE_SECONDS)
 
 
 if __name__ == "__main__":

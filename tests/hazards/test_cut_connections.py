@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import asyncpg
 import pytest
 
-from tests.lib.job_worker import MAKE_NOTES
-from tests.lib.test_jobs import until, worker
-from tokportal_server.lib.db import Connection, prepare_connection
+from tests.lib.databases import connected
+from tests.lib.job_worker import MAKE_NOTES, NONE_WAITS, worker
+from tests.lib.waiting import until_found
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.jobs import enqueue_all
 
 CUT = """
@@ -19,10 +19,6 @@ SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 """
 EVERY_SECONDS = 2.0
 WAVE = 40
-
-
-async def _none_waits(conn: Connection) -> bool:
-    return bool(await conn.fetchval("SELECT NOT EXISTS (SELECT FROM pgqueuer)"))
 
 
 async def _workers(conn: Connection, like: str) -> set[int]:
@@ -37,33 +33,31 @@ async def _workers(conn: Connection, like: str) -> set[int]:
 async def test_workers_outlive_the_loss_of_every_connection_each_two_seconds(
     dsn: str, cuts: int
 ) -> None:
-    conn = await asyncpg.connect(dsn, server_settings={"application_name": "test"})
-    await prepare_connection(conn)
-    await conn.execute(MAKE_NOTES)
-    wanted: set[str] = set()
+    async with connected(dsn, application_name="test") as conn:
+        await conn.execute(MAKE_NOTES)
+        wanted: set[str] = set()
 
-    async def want(wave: str) -> None:
-        jobs = [f"{wave} {n}" for n in range(WAVE)]
-        wanted.update(jobs)
-        await enqueue_all(conn, "note", [{"job": job} for job in jobs])
+        async def want(wave: str) -> None:
+            jobs = [f"{wave} {n}" for n in range(WAVE)]
+            wanted.update(jobs)
+            await enqueue_all(conn, "note", [{"job": job} for job in jobs])
 
-    async with worker(dsn, attempts=100) as one, worker(dsn, attempts=100) as other:
-        killed = 0
-        for number in range(cuts):
-            await want(f"wave {number}")
-            # The interval is the hazard's own, not a wait for something to happen.
-            await asyncio.sleep(EVERY_SECONDS)
-            killed += await conn.fetchval(CUT)
-        assert killed >= cuts
-        await until(lambda: _none_waits(conn), within=120)
-        # Neither has been left idle: both take part in what comes afterwards.
-        after = 0
-        while await _workers(conn, "after%") != {one.pid, other.pid}:
-            await want(f"after {after}")
-            await until(lambda: _none_waits(conn))
-            after += 1
-            assert after < 200, "a worker takes no jobs any more"
-        assert (one.returncode, other.returncode) == (None, None)
-    ran = Counter(row["job"] for row in await conn.fetch("SELECT job FROM notes"))
-    assert set(ran) == wanted
-    await conn.close()
+        async with worker(dsn, attempts=100) as one, worker(dsn, attempts=100) as other:
+            killed = 0
+            for number in range(cuts):
+                await want(f"wave {number}")
+                # The interval is the hazard's own, not a wait for something to happen.
+                await asyncio.sleep(EVERY_SECONDS)
+                killed += await conn.fetchval(CUT)
+            assert killed >= cuts
+            await until_found(conn, NONE_WAITS, within=120)
+            # Neither has been left idle: both take part in what comes afterwards.
+            after = 0
+            while await _workers(conn, "after%") != {one.pid, other.pid}:
+                await want(f"after {after}")
+                await until_found(conn, NONE_WAITS)
+                after += 1
+                assert after < 200, "a worker takes no jobs any more"
+            assert (one.returncode, other.returncode) == (None, None)
+        ran = Counter(row["job"] for row in await conn.fetch("SELECT job FROM notes"))
+        assert set(ran) == wanted

@@ -7,17 +7,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from statistics import median
 
-import asyncpg
 import pytest
 
-from tests.lib.job_worker import MAKE_NOTES
-from tests.lib.test_jobs import until, worker
+from tests.lib.databases import connected
+from tests.lib.job_worker import MAKE_NOTES, NONE_WAITS, worker
+from tests.lib.waiting import until_found
 from tokportal_server.lib import embedded
-from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.jobs import enqueue
 from tokportal_server.migrations.run import migrate
 
@@ -32,14 +32,8 @@ SECONDS = 4.0
 @asynccontextmanager
 async def writers(dsn: str) -> AsyncIterator[list[Connection]]:
     """Give a connection for each writer."""
-    connections = [await asyncpg.connect(dsn) for _ in range(WRITERS)]
-    try:
-        for conn in connections:
-            await prepare_connection(conn)
-        yield list(connections)
-    finally:
-        for conn in connections:
-            await conn.close()
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(connected(dsn)) for _ in range(WRITERS)]
 
 
 async def _write(conn: Connection, *, enqueueing: bool) -> str:
@@ -49,10 +43,6 @@ async def _write(conn: Connection, *, enqueueing: bool) -> str:
         if enqueueing:
             await enqueue(conn, "note", {"job": fact})
     return fact
-
-
-async def _none_waits(conn: Connection) -> bool:
-    return bool(await conn.fetchval("SELECT NOT EXISTS (SELECT FROM pgqueuer)"))
 
 
 @pytest.mark.hazard(6)
@@ -68,7 +58,7 @@ async def test_what_eight_writers_enqueue_beside_two_workers_is_all_run(
 
     async with worker(dsn), worker(dsn), writers(dsn) as connections:
         await asyncio.gather(*map(keep_writing, connections))
-        await until(lambda: _none_waits(conn))
+        await until_found(conn, NONE_WAITS)
     ran = Counter(row["job"] for row in await conn.fetch("SELECT job FROM notes"))
     assert ran == Counter(wanted)
     assert len(wanted) == WRITERS * 50

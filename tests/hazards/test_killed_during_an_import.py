@@ -12,9 +12,9 @@ from tests.cast import people_the_world
 from tests.client import Client
 from tests.conftest import free_port
 from tests.entry.installation import Installation, Program, installed, kill
-from tests.hazards.test_killed_while_ordering import connected
+from tests.lib.databases import connected
 from tests.lib.outbound_rig import receiver
-from tests.lib.test_jobs import until
+from tests.lib.waiting import until_blocked, until_found
 from tests.orders.walk import in_days, ordered
 from tests.uploads import media
 from tests.videos.steps import imported
@@ -24,12 +24,9 @@ from tokportal_server.workbench.doctor import examine
 ROWS = 3
 HEAD = "position,video_type,description,target_publish_date,video_url,volume_added_sound"
 TABLES = ("media", "pgqueuer", "slot_options", "credit_entries", "journal", "events")
-BLOCKED_BY_US = """
-SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))
-"""
 # What half a minute of waiting does: the dead worker's jobs are anybody's.
 LAPSE = "UPDATE pgqueuer SET heartbeat = now() - interval '1 hour' WHERE status = 'picked'"
-ARRIVED = "SELECT count(*) FROM slots WHERE bundle_id = $1 AND media_status = 'ready'"
+ARRIVED = "SELECT count(*) = $2 FROM slots WHERE bundle_id = $1 AND media_status = 'ready'"
 
 
 class Host:
@@ -59,9 +56,7 @@ async def _killed_in_the_middle(
     async with conn.transaction():
         await conn.execute("SELECT 1 FROM wallets FOR UPDATE")
         call = asyncio.create_task(imported(alice, bundle, csv, headers=key))
-        while not await conn.fetchval(BLOCKED_BY_US):
-            assert not call.done(), call.result()
-            await asyncio.sleep(0.01)
+        await until_blocked(conn, call)
         kill(program.parts())
     with pytest.raises(aiohttp.ClientError):
         await call
@@ -107,10 +102,6 @@ async def test_an_import_that_was_killed_left_nothing_and_the_media_of_its_repet
                 host.let_go.set()
                 await conn.execute(LAPSE)
                 program = await _serve(installation)
-                await until(lambda: _arrived(conn, bundle), within=120)
+                await until_found(conn, ARRIVED, UUID(bundle), ROWS, within=120)
             assert await asyncio.to_thread(program.stop) == 0
         assert [f.check.name for f in await examine(conn) if f.contradictions] == []
-
-
-async def _arrived(conn: Connection, bundle: str) -> bool:
-    return int(await conn.fetchval(ARRIVED, UUID(bundle))) == ROWS

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import aiohttp
-import asyncpg
 import pytest
 
 from tests.cast import CREDITS, World, people_the_world
 from tests.conftest import free_port
 from tests.credits.moves import grant
 from tests.entry.installation import Installation, Program, installed, kill
+from tests.lib.databases import connected
 from tests.orders.walk import order
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection, prepare_connection
 from tokportal_server.workbench.doctor import examine
 
 PRICE = 27
@@ -72,17 +70,6 @@ class Shop:
                 return reply.status == 201
         except aiohttp.ClientError:
             return False
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[Connection]:
-    """Give a connection of the test's own."""
-    conn = await asyncpg.connect(dsn)
-    try:
-        await prepare_connection(conn)
-        yield conn
-    finally:
-        await conn.close()
 
 
 @pytest.mark.hazard(31)

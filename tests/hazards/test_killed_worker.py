@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pytest
 
-from tests.lib.job_worker import LEASE, MAKE_NOTES
-from tests.lib.test_jobs import until, worker
+from tests.lib.job_worker import LEASE, MAKE_NOTES, NONE_WAITS, worker
+from tests.lib.waiting import until_found
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.jobs import enqueue_all
 
@@ -21,15 +21,8 @@ HELD = """
 SELECT convert_from(payload, 'UTF8')::jsonb ->> 'job' AS job FROM pgqueuer
  WHERE status = 'picked' AND unreported
 """
+RAN = "SELECT count(*) >= $1 FROM notes"
 RUNS_OF = "SELECT at FROM notes WHERE job = $1 ORDER BY at"
-
-
-async def _done(conn: Connection, count: int) -> bool:
-    return bool(await conn.fetchval("SELECT count(*) >= $1 FROM notes", count))
-
-
-async def _none_waits(conn: Connection) -> bool:
-    return bool(await conn.fetchval("SELECT NOT EXISTS (SELECT FROM pgqueuer)"))
 
 
 async def _now(conn: Connection) -> datetime:
@@ -46,13 +39,13 @@ async def _killed_at(
         # Many attempts, since the kills are not the jobs' doing and may meet one job repeatedly.
         async with worker(dsn, attempts=100) as process:
             starts.append(await _now(conn))
-            await until(lambda moment=moment: _done(conn, moment), within=300)  # type: ignore[misc]
+            await until_found(conn, RAN, moment, within=300)
             process.kill()
             await process.wait()
         held += [(await _now(conn), row["job"]) for row in await conn.fetch(HELD)]
     async with worker(dsn, attempts=100):
         starts.append(await _now(conn))
-        await until(lambda: _none_waits(conn), within=300)
+        await until_found(conn, NONE_WAITS, within=300)
     return starts, held
 
 

@@ -16,6 +16,7 @@ import pytest
 from tests.cast import CREDITS, World
 from tests.client import Client
 from tests.credits.moves import debit, empty_workspace, grant, refund
+from tests.lib.databases import connected
 from tests.orders.walk import order
 from tests.workbench.office import Office
 from tokportal_server.credits.lapses import settle_lots
@@ -35,18 +36,14 @@ def spend_all(dsn: str, workspace: UUID) -> tuple[int, int]:
     """Debit until refused, in a process of its own; give how often, and what the refusal saw."""
 
     async def spend() -> tuple[int, int]:
-        conn = await asyncpg.connect(dsn)
-        await prepare_connection(conn)
         count = 0
-        try:
+        async with connected(dsn) as conn:
             while True:
                 try:
                     await debit(conn, workspace, PRICE, now=START)
                 except InsufficientCreditsError as refusal:
                     return count, refusal.details["available"]
                 count += 1
-        finally:
-            await conn.close()
 
     return asyncio.run(spend())
 
@@ -137,13 +134,11 @@ async def test_orders_and_their_cancellation_at_once_end_where_they_began(
             placed.put_nowait(reply.data["id"])
 
     async def cancel() -> None:
-        mine = await asyncpg.connect(dsn)
-        await prepare_connection(mine)
-        office = Office(mine, world, ports)
-        while (bundle_id := await placed.get()) is not None:
-            await office.cancel_slot(bundle_id, 1)
-            await office.cancel(bundle_id)
-        await mine.close()
+        async with connected(dsn) as mine:
+            office = Office(mine, world, ports)
+            while (bundle_id := await placed.get()) is not None:
+                await office.cancel_slot(bundle_id, 1)
+                await office.cancel(bundle_id)
 
     cancelling = [asyncio.create_task(cancel()) for _ in range(3)]
     await asyncio.gather(*(buy() for _ in range(4)))

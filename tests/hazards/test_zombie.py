@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from tests.client import Client
 from tests.hazards.fetch_worker import LEASE
 from tests.lib.outbound_rig import receiver
-from tests.lib.test_jobs import until
+from tests.lib.processes import environment, worker_process
+from tests.lib.waiting import until_found
 from tests.orders.walk import PROFILE, ordered
 from tests.uploads import media
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 STATE = "SELECT status, attempts, upload_id FROM media"
+IS_READY = "SELECT count(*) = 1 FROM media WHERE status = 'ready'"
 JOBS = "SELECT count(*) FROM pgqueuer WHERE entrypoint = 'fetch_media'"
 
 
@@ -48,36 +45,16 @@ class TwoFaced:
             await writer.drain()
 
 
-@asynccontextmanager
-async def fetching(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
+def fetching(settings: Settings) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
     """Run a worker process that fetches media."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.hazards.fetch_worker"),
-        cwd=ROOT,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.startswith("TOKPORTAL_")},
-            "TOKPORTAL_HOME": str(settings.home),
-            "TOKPORTAL_DATABASE_URL": str(settings.database_url),
-            "TOKPORTAL_WEBHOOKS_ALLOW_LOOPBACK": "true",
-        },
-        stdout=asyncio.subprocess.PIPE,
+    return worker_process(
+        "tests.hazards.fetch_worker",
+        env=environment(
+            TOKPORTAL_HOME=str(settings.home),
+            TOKPORTAL_DATABASE_URL=str(settings.database_url),
+            TOKPORTAL_WEBHOOKS_ALLOW_LOOPBACK="true",
+        ),
     )
-    try:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def _is_ready(conn: Connection) -> bool:
-    return bool(await conn.fetchval("SELECT count(*) = 1 FROM media WHERE status = 'ready'"))
-
-
-async def _no_job_is_left(conn: Connection) -> bool:
-    return int(await conn.fetchval(JOBS)) == 0
 
 
 @pytest.mark.hazard(3)
@@ -96,8 +73,8 @@ async def test_the_late_effect_of_a_frozen_worker_changes_no_row(
             async with fetching(settings):
                 # Two leases are the fact that is tested here, not a wait for something to happen.
                 await asyncio.sleep(2 * LEASE.total_seconds())
-                await until(lambda: _is_ready(conn))
-                await until(lambda: _no_job_is_left(conn))
+                await until_found(conn, IS_READY)
+                await until_found(conn, f"SELECT ({JOBS}) = 0")
             before = dict(await conn.fetchrow(STATE) or ())
             assert before["attempts"] == 2
             # Awake, it finds the rest of its download waiting and goes on to the end.

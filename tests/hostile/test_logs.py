@@ -22,19 +22,21 @@ def as_it_was() -> Iterator[None]:
     log.configure("warning", "console")
 
 
-def line(text: str) -> RequestLine:
-    """Give the line of a request with a text wherever one can be sent."""
-    return RequestLine(
-        operation="unrouted", method=text, path=text, status=404, ms=1.0, request_id="req_1"
+def say(text: str) -> None:
+    """Log three lines with a text wherever a stranger can put one."""
+    log_request(
+        RequestLine(
+            operation="unrouted", method=text, path=text, status=404, ms=1.0, request_id="req_1"
+        )
     )
+    log.logger("x").info("called", value=text)
+    logging.getLogger("driver").warning("cannot reach %s", text)
 
 
 @pytest.mark.parametrize("text", LINES)
 def test_a_request_is_one_line_of_json(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "json")
-    log_request(line(text))
-    log.logger("x").info("called", value=text)
-    logging.getLogger("driver").warning("cannot reach %s", text)
+    say(text)
     # U+2028 ends no line for whoever reads JSON line by line.
     told = [json.loads(one) for one in capsys.readouterr().err.rstrip("\n").split("\n")]
     assert [one["event"] for one in told[:2]] == ["request", "called"]
@@ -45,9 +47,7 @@ def test_a_request_is_one_line_of_json(text: str, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("text", LINES)
 def test_a_terminal_is_told_nothing_to_do(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "console")
-    log_request(line(text))
-    log.logger("x").info("called", value=text)
-    logging.getLogger("driver").warning("cannot reach %s", text)
+    say(text)
     told = capsys.readouterr().err
     assert len(told.splitlines()) == 3
     assert all(letter.isprintable() or letter in "\n\u200b\u200d\ufeff" for letter in told)

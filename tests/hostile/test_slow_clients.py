@@ -11,7 +11,8 @@ import pytest
 
 from tests.cast import World
 from tests.client import Client
-from tests.hostile.wire import SAFETY_NET, Api, answers_in, connected, is_served
+from tests.hostile.wire import Api, answers_in, connected, is_served
+from tests.lib.waiting import SAFETY_NET
 from tokportal_server.http import body as wire_body
 from tokportal_server.http.errors import BodyTimeoutError
 

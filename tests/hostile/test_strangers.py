@@ -11,27 +11,21 @@ from tests.console.scenery import set_the_scene
 from tests.console.test_every_page import pages_of
 from tests.hostile.forms import found_in
 from tests.pages.guest import Guest, give_passwords, visiting
+from tests.privacy.planting import fingerprints
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
 from tokportal_server.workspaces.operations.create_person import create_manager, create_person
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Of Alice's workspace, in every table that has one: whatever a stranger did there would show.
-OF_A_WORKSPACE = """
-SELECT table_name FROM information_schema.columns
- WHERE table_schema = 'public' AND column_name = 'workspace_id'
-   AND table_name NOT LIKE 'api_requests%' ORDER BY table_name
-"""
-DIGEST = """
-SELECT md5(COALESCE(string_agg(md5(t::text), '' ORDER BY md5(t::text)), ''))
-  FROM {table} t WHERE workspace_id = $1
-"""
 
 
 async def digests(conn: Connection, workspace: UUID) -> dict[str, str]:
-    """Give what there is of a workspace, table by table."""
-    tables = [row["table_name"] for row in await conn.fetch(OF_A_WORKSPACE)]
-    return {name: await conn.fetchval(DIGEST.format(table=name), workspace) for name in tables}
+    """Give what there is of a workspace, table by table: whatever a stranger did would show."""
+    return {
+        table: digest
+        for table, digest in (await fingerprints(conn, workspace)).items()
+        if table != "api_requests"
+    }
 
 
 async def doors_of(address: str, who: str, *, below: str) -> tuple[set[str], set[str]]:

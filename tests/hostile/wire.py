@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import free_port
+from tests.lib.processes import environment
+from tests.lib.waiting import SAFETY_NET, until_it_listens
 
-# No test waits this long unless something is broken.
-SAFETY_NET = 60.0
 LAST_WORDS = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[^\r\n]*\r\n")
 
@@ -40,18 +39,16 @@ class Api:
 def api_process(home: Path, dsn: str, **settings: str) -> Iterator[Api]:
     """Run the API as the supervisor does, in a process of its own, until the block ends."""
     port = free_port()
-    env = {
-        **{k: v for k, v in os.environ.items() if not k.startswith("TOKPORTAL_")},
+    ours = {
         "TOKPORTAL_HOME": str(home),
         "TOKPORTAL_DATABASE_URL": dsn,
         "TOKPORTAL_PORT": str(port),
         "TOKPORTAL_LOG_LEVEL": "error",
-        **settings,
     }
     child = ["-m", "tokportal_server.entry.child", "api", "--parent", str(os.getpid())]
-    with subprocess.Popen([sys.executable, *child], env=env) as process:
+    with subprocess.Popen([sys.executable, *child], env=environment(**ours | settings)) as process:
         try:
-            _until_listening(port, process)
+            until_it_listens(port, process)
             family = psutil.Process(process.pid).children(recursive=True)
             yield Api(port, max(family, key=lambda one: one.memory_info().rss))
         finally:
@@ -59,18 +56,6 @@ def api_process(home: Path, dsn: str, **settings: str) -> Iterator[Api]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(SAFETY_NET)
             process.kill()
-
-
-def _until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    import socket  # noqa: PLC0415 - only here is there no loop to ask
-
-    deadline = time.monotonic() + SAFETY_NET
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError):
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        time.sleep(0.02)
-    raise AssertionError("the API does not listen")
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import time
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 
+from tests.lib.processes import work_until_asked, worker_process
 from tokportal_server.lib.db import Database
 from tokportal_server.lib.jobs.runner import JobRunner
 
@@ -27,6 +28,7 @@ MAKE_NOTES = """
 CREATE TABLE notes (job text NOT NULL, worker integer NOT NULL,
                     at timestamptz NOT NULL DEFAULT clock_timestamp())
 """
+NONE_WAITS = "SELECT NOT EXISTS (SELECT FROM pgqueuer)"
 NOTE = "INSERT INTO notes (job, worker) VALUES ($1, $2)"
 
 
@@ -57,15 +59,15 @@ async def work(dsn: str, attempts: int) -> None:
         lease=LEASE,
         concurrency=4,
     )
-    asked = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
-    running = asyncio.create_task(runner.run())
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    await asked.wait()
-    await runner.stop(GRACE_SECONDS)
-    await running
+    await work_until_asked(runner, GRACE_SECONDS)
     await database.close()
+
+
+def worker(
+    dsn: str, *, attempts: int = ATTEMPTS
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """Run one in a process of its own until the block ends."""
+    return worker_process("tests.lib.job_worker", dsn, str(attempts))
 
 
 if __name__ == "__main__":

@@ -109,6 +109,19 @@ async def receiver(script: Script, *, tls: ssl.SSLContext | None = None) -> Asyn
         await server.wait_closed()
 
 
+def trickling(pause_seconds: float, *, length: int = 1000) -> Script:
+    """Give a script that answers one byte at a time."""
+
+    async def trickle(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+        while True:
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(pause_seconds)
+
+    return trickle
+
+
 async def answer_ok(_head: bytes, writer: asyncio.StreamWriter) -> None:
     writer.write(OK_ANSWER)
     await writer.drain()

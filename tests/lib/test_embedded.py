@@ -17,9 +17,7 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.lib.directories import passable_directory
 from tokportal_server.lib.embedded import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
@@ -105,20 +104,6 @@ filler.unlink()
 with start(home) as pg:
     print("kept:", asyncio.run(query(pg, "SELECT n FROM kept")))
 """
-
-
-@contextmanager
-def passable_directory() -> Iterator[Path]:
-    """Make a directory that every account may pass through, unlike pytest's own."""
-    memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private directory there
-    is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2_000_000_000
-    base = memory if is_roomy else None  # a disk that other tests use makes each initdb wait
-    directory = Path(tempfile.mkdtemp(prefix="embedded-", dir=base))
-    directory.chmod(0o711)
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory)
 
 
 @pytest.fixture

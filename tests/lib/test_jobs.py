@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from tests.lib.job_worker import ATTEMPTS, BACKOFF, LEASE, MAKE_NOTES
+from tests.lib.job_worker import ATTEMPTS, BACKOFF, LEASE, MAKE_NOTES, worker
+from tests.lib.waiting import until
 from tokportal_server.lib.db import Connection, Database
 from tokportal_server.lib.jobs import enqueue, enqueue_all
 from tokportal_server.lib.jobs.queue import FencedQueries
 from tokportal_server.lib.jobs.runner import JobRunner
 
-_ROOT = Path(__file__).resolve().parents[2]
 JOBS = "SELECT entrypoint, status::text, starts, suspect FROM pgqueuer ORDER BY id"
 
 
 async def jobs(conn: Connection) -> list[tuple[str, str, int]]:
     return [(r["entrypoint"], r["status"], r["starts"]) for r in await conn.fetch(JOBS)]
-
-
-async def until(true: Callable[[], Awaitable[bool]], *, within: float = 60.0) -> None:
-    """Wait for a fact of the database, which sends no events; the bound is only a safety net."""
-    async with asyncio.timeout(within):
-        while not await true():  # noqa: ASYNC110 - another process makes it true
-            await asyncio.sleep(0.05)
 
 
 def runner_of(
@@ -48,29 +38,6 @@ def runner_of(
         lease=lease,
         concurrency=4,
     )
-
-
-@asynccontextmanager
-async def worker(
-    dsn: str, *, attempts: int = ATTEMPTS
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.lib.job_worker",
-        dsn,
-        str(attempts),
-        cwd=_ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        assert await process.stdout.readline() == b"ready\n"
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 @pytest.fixture

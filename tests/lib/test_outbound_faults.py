@@ -23,6 +23,7 @@ from tests.lib.outbound_rig import (
     answer_ok,
     certificate,
     receiver,
+    trickling,
 )
 from tokportal_server.lib.outbound import Outbound, OutboundFailure, OutboundPolicy
 
@@ -65,12 +66,7 @@ async def hang_within_body(_head: bytes, writer: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
-async def trickle(_head: bytes, writer: asyncio.StreamWriter) -> None:
-    writer.write(OK_HEAD + b"Content-Length: 1000\r\n\r\n")
-    while True:
-        writer.write(b".")
-        await writer.drain()
-        await asyncio.sleep(0.02)
+trickle = trickling(0.02)
 
 
 async def informational_forever(_head: bytes, writer: asyncio.StreamWriter) -> None:

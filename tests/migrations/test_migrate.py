@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -16,6 +15,7 @@ from alembic.config import Config
 
 from tests.cli.command import Command
 from tests.house.repository import PACKAGE
+from tests.lib.databases import own_database
 from tokportal_server.migrations.run import _config, migrate, newest_revision
 
 CONTENTS = """
@@ -54,15 +54,8 @@ IS_VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'by_title'::regcl
 @pytest.fixture
 async def empty() -> AsyncIterator[str]:
     """The address of a database without a schema."""
-    address = os.environ["TEST_POSTGRES_DSN"]
-    name = f"test_{uuid4().hex}"
-    connection = await asyncpg.connect(address)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-        yield address.replace("/postgres?", f"/{name}?")
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+    async with own_database() as address:
+        yield address
 
 
 async def _row(dsn: str, query: str) -> tuple[object, ...]:

@@ -9,9 +9,8 @@ import pytest
 from tests.accounts.revealing import PROFILE_CHANGE, owned
 from tests.cast import World
 from tests.client import Client
-from tests.orders.walk import claimed, published, published_with_videos, set_up
+from tests.orders.walk import claimed, published, published_with_videos, set_up, working
 from tests.pages.guest import Guest
-from tests.workbench.test_account_work import at_work
 from tokportal_server.entry.worker import LISTENERS, job_runner
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
@@ -160,13 +159,13 @@ async def test_a_change_of_a_profile_is_told_to_its_manager_and_its_end_to_the_c
     account_id = await owned(alice, conn, world, ports)
     made = await alice.post(f"/accounts/{account_id}/edit-request", PROFILE_CHANGE)
     wanted = await conn.fetchrow(EDITS, world.mona)
-    await at_work(
-        conn,
-        world,
-        lambda tx, who: reject_edit_request(
-            tx=tx, actor=who, request_id=UUID(made.data["id"]), reason="The name is taken."
-        ),
-    )
+    async with working(conn, world) as tx:
+        await reject_edit_request(
+            tx=tx,
+            actor=world.as_mona,
+            request_id=UUID(made.data["id"]),
+            reason="The name is taken.",
+        )
     await run_worker(ports)
     ended = await conn.fetchrow(EDITS, world.alice)
     assert wanted is not None

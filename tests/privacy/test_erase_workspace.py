@@ -12,6 +12,7 @@ import pytest
 from tests.cast import World
 from tests.client import Client
 from tests.console.scenery import set_the_scene
+from tests.lib.waiting import until_found
 from tests.orders.walk import ordered, published
 from tests.privacy.filling import fill_the_rest
 from tests.privacy.planting import MARKER, empty_tables, fingerprints, found, plant
@@ -65,14 +66,6 @@ async def stored(ports: Ports, prefix: str, workspace_id: UUID) -> str:
     return key
 
 
-async def written_to_the_log(conn: Connection, workspace_id: UUID) -> None:
-    """Wait for the log of requests, which is written a moment later, in their order."""
-    async with asyncio.timeout(30):
-        # The server writes it in its own time, and tells nobody.
-        while not await conn.fetchval(LOGGED, workspace_id):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
 async def contradictions(conn: Connection) -> list[str]:
     return [one.check.name for one in await examine(conn) if one.contradictions]
 
@@ -82,7 +75,8 @@ async def test_of_a_full_workspace_nothing_is_left_and_another_is_as_it_was(
 ) -> None:
     await set_the_scene(alice, conn, world, ports)
     await ordered(charlie, title="Charlie's own")
-    await written_to_the_log(conn, world.other)
+    # The log of requests is written a moment later, in their order.
+    await until_found(conn, LOGGED, world.other)
     await finish(conn, world.acme)
     await fill_the_rest(conn, world)
     assert await empty_tables(conn, world.acme) == set()

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import asyncpg
-
 from tests.cast import World, people_the_world
 from tests.conftest import free_port
-from tests.entry.installation import SAFETY_NET, Installation, Program, installed
+from tests.entry.installation import Installation, Program, installed
+from tests.lib.databases import connected
 from tests.lib.s3 import ACCESS_KEY, SECRET_KEY, make_bucket, s3_endpoint
+from tests.lib.waiting import SAFETY_NET
 from tests.pages.guest import give_passwords
 from tests.scale.balancer import Balancer, balancing
 from tests.scale.pooler import pooled
 from tests.scale.postgres import External, external_postgres
 from tokportal_server.entry.demo.receiver import Receiver, receiving
-from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.db import Connection
 
 VAULT_KEY: Final = "5c" * 32
 DATABASE: Final = "shared"
@@ -105,19 +105,8 @@ class Cluster:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:
         """Give a connection of the test's own, past the pooler."""
-        async with connected(self.dsn) as conn:
+        async with connected(self.dsn, timezone="UTC") as conn:
             yield conn
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[Connection]:
-    """Connect for as long as the block takes."""
-    conn = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
-    try:
-        await prepare_connection(conn)
-        yield conn
-    finally:
-        await conn.close()
 
 
 @asynccontextmanager
@@ -142,7 +131,7 @@ async def running(shape: Shape) -> AsyncIterator[Cluster]:
         # All at once on the empty database: each wants to migrate it.
         await asyncio.gather(*(api.start() for api in apis))
         await asyncio.gather(*(worker.start() for worker in workers))
-        async with connected(dsn) as conn:
+        async with connected(dsn, timezone="UTC") as conn:
             world = await people_the_world(conn, rehearsal=True)
             await give_passwords(conn, world.alice, world.olga)
         hook = f"http://127.0.0.1:{hook_port}/hook"

@@ -17,9 +17,11 @@ from uuid import UUID
 from tokportal import TokPortal
 
 from tests.client import Client, Reply
-from tests.entry.installation import SAFETY_NET, kill, request
+from tests.credits.moves import grant
+from tests.entry.installation import kill, request
 from tests.entry.walker import STEPS, Walker
 from tests.http.test_admission import limited_key
+from tests.lib.waiting import SAFETY_NET
 from tests.orders.walk import PROFILE, order
 from tests.pages.guest import visiting
 from tests.scale.cluster import Cluster, homes
@@ -96,16 +98,7 @@ async def orders_that_two_servers_get_are_made_once(cluster: Cluster) -> None:
     acme = cluster.world.acme
     async with cluster.connected() as conn:
         before = await conn.fetchval(BUNDLES, acme)
-        async with unit_of_work(conn, acme, now=real_now()) as tx:
-            await ledger.grant(
-                tx,
-                amount=100_000,
-                source="grant",
-                expires_at=None,
-                description="For many orders",
-                business_key="many",
-                actor=SYSTEM,
-            )
+        await grant(conn, acme, 100_000, now=real_now(), source="grant")
         debits = await conn.fetchrow(DEBITS, acme)
     at_once = asyncio.Semaphore(10)
     async with _callers(cluster, cluster.world.alice_key) as clients:

@@ -14,8 +14,8 @@ from pathlib import Path
 import asyncpg
 
 from tests.conftest import free_port
-from tests.entry.installation import SAFETY_NET
-from tests.lib.test_embedded import passable_directory
+from tests.lib.directories import passable_directory
+from tests.lib.waiting import SAFETY_NET
 from tokportal_server.lib.embedded import binaries
 from tokportal_server.lib.embedded.account import Account, account_for
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from tests.deploy.programs import program
 from tests.scale import facts
 from tests.scale.cluster import Cluster, Shape, running
-from tests.scale.pooler import the_program
 
 
 async def prove(
@@ -32,5 +32,5 @@ async def test_three_of_each_are_one_server(major: int, subtests: pytest.Subtest
 
 @pytest.mark.proof
 async def test_so_are_they_through_a_pooler_in_transaction_mode(subtests: pytest.Subtests) -> None:
-    the_program()
+    program("pgbouncer")
     await prove(Shape(pooled=True), facts.ALL, subtests)

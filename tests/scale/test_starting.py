@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.entry.installation import Installation, installed
-from tests.scale.cluster import connected
+from tests.lib.databases import connected
 from tests.scale.postgres import External, external_postgres
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib.crypto import VaultError, key_id
@@ -57,7 +57,7 @@ async def test_two_that_migrate_at_once_take_turns(
 ) -> None:
     ended = await asyncio.gather(*(asyncio.to_thread(m.run, "migrate") for m in machines))
     assert [one.returncode for one in ended] == [0, 0], [one.stderr for one in ended]
-    async with connected(empty) as conn:
+    async with connected(empty, timezone="UTC") as conn:
         assert await conn.fetchval(VERSION) == newest_revision()
 
 
@@ -98,5 +98,5 @@ async def test_of_two_first_starts_with_different_keys_only_one_succeeds(
         *(start(*one) for one in zip(machines, (ONE, OTHER), strict=True)), return_exceptions=True
     )
     assert [type(one) for one in ended].count(VaultError) == 1, ended
-    async with connected(empty) as conn:
+    async with connected(empty, timezone="UTC") as conn:
         assert len(await conn.fetch(NOTED)) == 1

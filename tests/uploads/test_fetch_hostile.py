@@ -13,7 +13,15 @@ import pytest
 
 from tests.cast import World
 from tests.lib.memory import PeakMemory
-from tests.lib.outbound_rig import PUBLIC, FakeNames, Script, Sockets, certificate, receiver
+from tests.lib.outbound_rig import (
+    PUBLIC,
+    FakeNames,
+    Script,
+    Sockets,
+    certificate,
+    receiver,
+    trickling,
+)
 from tests.uploads import media
 from tests.uploads.test_fetch import Rig, Site, answer, rig, site
 from tokportal_server.lib.db import Connection
@@ -175,14 +183,7 @@ async def test_a_length_that_is_wrong_is_no_file(rig: Rig, stored: Stored, annou
 
 
 async def test_a_trickle_is_given_up_when_its_time_is_over(rig: Rig, stored: Stored) -> None:
-    async def trickle(_head: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        while True:
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.01)
-
-    async with site(trickle) as url:
+    async with site(trickling(0.01, length=1_000_000)) as url:
         await rig.link(url)
         await rig.work(seconds=0.3)
     assert (await rig.error())[0] == "FETCH_TIMEOUT"

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.lib.memory import PeakMemory
-from tests.lib.outbound_rig import Script, receiver
+from tests.lib.outbound_rig import Script, receiver, trickling
 from tests.lib.test_outbound_faults import bad_chunking, close_early
 from tests.webhooks.rig import Rig
 from tests.webhooks.test_fault_matrix import endless_body
@@ -21,14 +21,6 @@ BOMB = gzip.compress(bytes(100 * MIB), compresslevel=9)
 SLACK_MS = 500
 
 
-async def one_byte_a_second(_: bytes, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    while True:
-        writer.write(b".")
-        await writer.drain()
-        await asyncio.sleep(1)
-
-
 async def bomb(_: bytes, writer: asyncio.StreamWriter) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
     writer.write(head.encode() + BOMB)
@@ -37,7 +29,7 @@ async def bomb(_: bytes, writer: asyncio.StreamWriter) -> None:
 
 SCRIPTS: dict[str, Script] = {
     "endless": endless_body,
-    "trickle": one_byte_a_second,
+    "trickle": trickling(1.0),
     "bomb": bomb,
     "chunking": bad_chunking,
     "early": close_early,
