@@ -30,18 +30,17 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import aiohttp
-import asyncpg
 import duckdb
 import uvloop
 from harness.report import QUICK, Report, reporting
-from harness.stage import api, postgres, settle_in
+from harness.stage import api, connected, postgres, settle_in
 
 from tokportal_server.analytics.observations import Collected, PostReading, Reading
 from tokportal_server.analytics.operations.rebuild_rollups import rebuild_rollups
 from tokportal_server.analytics.operations.store_observations import store_observations
 from tokportal_server.analytics.snapshots import pack
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.process import spare_the_collector
 from tokportal_server.lib.unit_of_work import unit_of_work
 
@@ -337,11 +336,11 @@ async def ingest(report: Report, conn: Connection, workspace: UUID) -> None:
     """Store collections of large and of small accounts."""
     rates = {}
     for posts in (500, 20):
-        [account] = await _empty_accounts(conn, workspace, 1)
-        await _collect(conn, workspace, account, posts, 0)
+        [account] = await empty_accounts(conn, workspace, 1)
+        await collect(conn, workspace, account, posts, 0)
         began = time.perf_counter()
         for number in range(INGESTS):
-            await _collect(conn, workspace, account, posts, number + 1)
+            await collect(conn, workspace, account, posts, number + 1)
         rates[posts] = posts * INGESTS / (time.perf_counter() - began)
     report.add(
         "snapshots stored, accounts of 500 posts, one connection",
@@ -352,15 +351,17 @@ async def ingest(report: Report, conn: Connection, workspace: UUID) -> None:
     )
 
 
-async def _empty_accounts(conn: Connection, workspace: UUID, count: int) -> list[UUID]:
+async def empty_accounts(conn: Connection, workspace: UUID, count: int) -> list[UUID]:
+    """Make accounts of which nothing was collected yet."""
     made = [uuid4() for _ in range(count)]
     await conn.execute(INSERT_ACCOUNTS, workspace, made)
     return made
 
 
-async def _collect(
+async def collect(
     conn: Connection, workspace: UUID, account: UUID, posts: int, number: int
 ) -> None:
+    """Store the reading of an account that is the ``number``-th, an hour after the one before."""
     at = real_now() + timedelta(hours=number)
     payload = b'{"view_count": %d, "like_count": 12, "share_url": "https://example.com/"}' % number
     readings = [
@@ -416,27 +417,25 @@ async def flatness(
 
 async def measure(report: Report, home: Path, dsn: str, folder: Path) -> None:
     """Measure one part after the other."""
-    conn = await asyncpg.connect(dsn)
-    await prepare_connection(conn)
-    tenant = await settle_in(conn, "measured")
-    shape = Shape(ACCOUNTS, POSTS_EACH, DAYS)
-    began = time.perf_counter()
-    count = await generate(conn, tenant.workspace, shape, folder)
-    report.add(
-        f"generated: snapshots of {ACCOUNTS * POSTS_EACH:,} posts, with their rollups",
-        count,
-        "snapshots",
-        note=f"in {time.perf_counter() - began:.0f} s",
-    )
-    with api(home, dsn) as (port, _):
-        async with aiohttp.ClientSession() as session:
-            reader = Reader(session, port, tenant.key)
-            await reads(report, reader, shape)
-            await against_duckdb(report, conn, tenant.workspace, reader, shape, folder)
-            await flatness(report, conn, session, port, folder)
-    spare_the_collector()  # as the worker does, in which collections are stored
-    await ingest(report, conn, (await settle_in(conn, "ingest")).workspace)
-    await conn.close()
+    async with connected(dsn) as conn:
+        tenant = await settle_in(conn, "measured")
+        shape = Shape(ACCOUNTS, POSTS_EACH, DAYS)
+        began = time.perf_counter()
+        count = await generate(conn, tenant.workspace, shape, folder)
+        report.add(
+            f"generated: snapshots of {ACCOUNTS * POSTS_EACH:,} posts, with their rollups",
+            count,
+            "snapshots",
+            note=f"in {time.perf_counter() - began:.0f} s",
+        )
+        with api(home, dsn) as (port, _):
+            async with aiohttp.ClientSession() as session:
+                reader = Reader(session, port, tenant.key)
+                await reads(report, reader, shape)
+                await against_duckdb(report, conn, tenant.workspace, reader, shape, folder)
+                await flatness(report, conn, session, port, folder)
+        spare_the_collector()  # as the worker does, in which collections are stored
+        await ingest(report, conn, (await settle_in(conn, "ingest")).workspace)
 
 
 def main() -> int:

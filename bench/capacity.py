@@ -25,24 +25,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 import psutil
 import uvloop
-from analytics import _collect, _empty_accounts
+from analytics import collect, empty_accounts
 from deliveries import ENDPOINTS, Scene, scene
 from harness.load import cpu_seconds, load, request
 from harness.receiver import receiver
 from harness.report import QUICK, Report, reporting
-from harness.stage import Tenant, api, order, postgres, settle_in
-from orders import BODY
+from harness.stage import (
+    BODY,
+    Tenant,
+    api,
+    connected,
+    order,
+    postgres,
+    processes_of_postgres,
+    settle_in,
+)
 from rehearsal import FINISHED, HOURS, publish, rehearsal
 
-from tokportal_server.lib.db import Connection, prepare_connection
-from tokportal_server.lib.embedded import postmaster
-from tokportal_server.lib.embedded.account import account_for
+from tokportal_server.lib.db import Connection
 from tokportal_server.lib.process import spare_the_collector
 from tokportal_server.rehearsal.clock import advance
-from tokportal_server.webhooks.dispatch import Dispatcher
 
 CLIENTS: Final = 8
 SECONDS: Final = 3.0 if QUICK else 15.0
@@ -66,9 +70,8 @@ class Database:
 
     def cpu_seconds(self) -> float:
         """Give the processor time of all its processes so far, also of those that have ended."""
-        data = self.home / "postgres" / "data"
         total = 0.0
-        for process in postmaster.family(data, account_for(data)).values():
+        for process in processes_of_postgres(self.home).values():
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
         return total
@@ -147,12 +150,9 @@ async def deliveries(report: Report, database: Database, stage: Scene) -> None:
     """Fan out and deliver."""
     await stage.fan_out(20)
     await stage.drain()
-    for start in range(0, EVENTS, 200):
-        await stage.commit(min(200, EVENTS - start))
+    await stage.commit_all(EVENTS)
     async with costing(database, psutil.Process()) as cost:
-        dispatcher = Dispatcher(stage.ports)
-        while await dispatcher.run_once():
-            pass
+        await stage.dispatch()
         await stage.drain()
         cost.things = EVENTS * ENDPOINTS
     tell(report, "a delivery", cost)
@@ -173,20 +173,18 @@ async def lives(report: Report, database: Database, stage: Scene) -> None:
 async def snapshots(report: Report, database: Database) -> None:
     """Store collections of an account of 500 posts."""
     workspace = (await settle_in(database.conn, "snapshots")).workspace
-    [account] = await _empty_accounts(database.conn, workspace, 1)
-    await _collect(database.conn, workspace, account, POSTS, 0)
+    [account] = await empty_accounts(database.conn, workspace, 1)
+    await collect(database.conn, workspace, account, POSTS, 0)
     async with costing(database, psutil.Process()) as cost:
         for number in range(COLLECTIONS):
-            await _collect(database.conn, workspace, account, POSTS, number + 1)
+            await collect(database.conn, workspace, account, POSTS, number + 1)
         cost.things = POSTS * COLLECTIONS
     tell(report, "a snapshot", cost)
 
 
 async def measure(report: Report, home: Path, dsn: str, address: str) -> None:
     """Measure one kind of work after the other."""
-    conn = await asyncpg.connect(dsn)
-    try:
-        await prepare_connection(conn)
+    async with connected(dsn) as conn:
         database = Database(conn, home)
         await over_http(report, database, dsn)
         async with scene(home, dsn, address) as stage:
@@ -194,8 +192,6 @@ async def measure(report: Report, home: Path, dsn: str, address: str) -> None:
             await lives(report, database, stage)
         spare_the_collector()
         await snapshots(report, database)
-    finally:
-        await conn.close()
 
 
 def main() -> int:

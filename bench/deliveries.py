@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
@@ -41,7 +41,7 @@ from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.process import spare_the_collector
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.signing import sign_webhook
-from tokportal_server.lib.unit_of_work import unit_of_work
+from tokportal_server.lib.unit_of_work import UnitOfWork, unit_of_work
 from tokportal_server.webhooks.deliver import Deliverer
 from tokportal_server.webhooks.delivery_log import list_deliveries
 from tokportal_server.webhooks.dispatch import Dispatcher
@@ -96,23 +96,42 @@ class Scene:
     ports: Ports
     tenant: Tenant
     address: str
-    secrets: dict[str, str]
+    secrets: dict[str, str] = field(default_factory=dict)
 
-    async def commit(self, events: int) -> list[str]:
+    async def register(self, path: str, event_type: str = TYPE) -> UUID:
+        """Make an endpoint for one type of event at a path of the receiver; give its id."""
+        async with self._work() as tx:
+            made = await create_webhook_endpoint(
+                tx=tx,
+                actor=SYSTEM,
+                vault=self.ports.vault,
+                policy=self.ports.outbound_policy,
+                url=f"{self.address}{path}",
+                events=[event_type],
+            )
+        self.secrets[made.url] = str(made.signing_secret)
+        return made.id
+
+    async def commit(self, events: int, event_type: str = TYPE) -> list[str]:
         """Commit events in one transaction; give their ids."""
-        async with (
-            self.ports.database.connection() as conn,
-            unit_of_work(conn, self.tenant.workspace, now=real_now()) as tx,
-        ):
-            return [tx.emit(TYPE, DATA) for _ in range(events)]
+        async with self._work() as tx:
+            return [tx.emit(event_type, DATA) for _ in range(events)]
 
-    async def fan_out(self, events: int) -> None:
-        """Commit events and write their deliveries."""
+    async def commit_all(self, events: int, event_type: str = TYPE) -> None:
+        """Commit many events, 200 at once."""
         for start in range(0, events, 200):
-            await self.commit(min(200, events - start))
+            await self.commit(min(200, events - start), event_type)
+
+    async def dispatch(self) -> None:
+        """Write the deliveries of all events that were committed."""
         dispatcher = Dispatcher(self.ports)
         while await dispatcher.run_once():
             pass
+
+    async def fan_out(self, events: int, event_type: str = TYPE) -> None:
+        """Commit events and write their deliveries."""
+        await self.commit_all(events, event_type)
+        await self.dispatch()
 
     async def drain(self) -> None:
         """Send and record everything that waits."""
@@ -121,6 +140,14 @@ class Scene:
             pass
         async with self.ports.database.connection() as conn:
             assert await conn.fetchval(WAITING) == 0
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[UnitOfWork]:
+        async with (
+            self.ports.database.connection() as conn,
+            unit_of_work(conn, self.tenant.workspace, now=real_now()) as tx,
+        ):
+            yield tx
 
 
 @asynccontextmanager
@@ -135,23 +162,14 @@ async def scene(
         webhooks_allowed_ports=(int(address.rpartition(":")[2]),),
     )
     async with open_ports(settings) as ports:
-        secrets = {}
         async with ports.database.connection() as conn:
             tenant = await settle_in(conn, "bench")
-            for number in range(endpoints):
-                async with unit_of_work(conn, tenant.workspace, now=real_now()) as tx:
-                    made = await create_webhook_endpoint(
-                        tx=tx,
-                        actor=SYSTEM,
-                        vault=ports.vault,
-                        policy=ports.outbound_policy,
-                        url=f"{address}/hooks/{number}",
-                        events=[TYPE],
-                    )
-                secrets[made.url] = str(made.signing_secret)
+        stage = Scene(ports, tenant, address)
+        for number in range(endpoints):
+            await stage.register(f"/hooks/{number}")
         # As a worker does when it has started; the bare loop runs in the same process.
         spare_the_collector()
-        yield Scene(ports, tenant, address, secrets)
+        yield stage
 
 
 # 2. Throughput.
@@ -245,13 +263,18 @@ async def waits_of(stage: Scene, pause: float) -> list[float]:
     return [1000 * (came[event_id] - at) for event_id, at in committed.items()]
 
 
+def p99(waits: Sequence[float]) -> float:
+    """Give the 99th percentile."""
+    return quantiles(waits, n=100)[98]
+
+
 async def latency(report: Report, stage: Scene, rate: float) -> None:
     """Commit events at half the rate; tell of the 99th percentile."""
     waits = await waits_of(stage, ENDPOINTS / (rate / 2))
     await stage.drain()
     report.add(
         f"from commit to first byte at {rate / 2:,.0f} deliveries/s, 99th percentile",
-        quantiles(waits, n=100)[98],
+        p99(waits),
         "ms",
         at_most=P99_LIMIT_MS,
         note=f"median {median(waits):.0f} ms of {len(waits)} events",
@@ -318,22 +341,11 @@ def replace_query(
 
 
 async def _log(stage: Scene, attempts: int) -> UUID:
-    async with (
-        stage.ports.database.connection() as conn,
-        unit_of_work(conn, stage.tenant.workspace, now=real_now()) as tx,
-    ):
-        made = await create_webhook_endpoint(
-            tx=tx,
-            actor=SYSTEM,
-            vault=stage.ports.vault,
-            policy=stage.ports.outbound_policy,
-            url=f"{stage.address}/log/{uuid4()}",
-            events=["report.created"],
-        )
-        await conn.execute(FILL_LOG, stage.tenant.workspace, made.id, attempts, TYPE)
+    endpoint = await stage.register(f"/log/{uuid4()}", "report.created")
     async with stage.ports.database.connection() as conn:
+        await conn.execute(FILL_LOG, stage.tenant.workspace, endpoint, attempts, TYPE)
         await conn.execute("ANALYZE webhook_deliveries")
-    return made.id
+    return endpoint
 
 
 async def _ask(stage: Scene, endpoint: UUID, query: DeliveryQuery) -> float:

@@ -13,20 +13,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import Final
 
 import uvloop
-from deliveries import DATA, Scene, scene, waits_of
+from deliveries import Scene, p99, scene, waits_of
 from harness.receiver import HANGING, receiver
 from harness.report import QUICK, Report, reporting
 from harness.stage import postgres
-
-from tokportal_server.lib.actor import SYSTEM
-from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.unit_of_work import unit_of_work
-from tokportal_server.webhooks.dispatch import Dispatcher
-from tokportal_server.webhooks.operations.create_webhook_endpoint import create_webhook_endpoint
 
 ENDPOINTS: Final = 49
 WAITING: Final = 1_000 if QUICK else 10_000
@@ -41,39 +35,14 @@ SELECT count(*) FROM webhook_deliveries WHERE event_type = $1 AND status = 'pend
 
 async def hang(stage: Scene) -> None:
     """Register the endpoint that never answers, with events waiting for it."""
-    async with (
-        stage.ports.database.connection() as conn,
-        unit_of_work(conn, stage.tenant.workspace, now=real_now()) as tx,
-    ):
-        await create_webhook_endpoint(
-            tx=tx,
-            actor=SYSTEM,
-            vault=stage.ports.vault,
-            policy=stage.ports.outbound_policy,
-            url=f"{stage.address}{HANGING}",
-            events=[_OTHER_TYPE],
-        )
-    for start in range(0, WAITING, 200):
-        async with (
-            stage.ports.database.connection() as conn,
-            unit_of_work(conn, stage.tenant.workspace, now=real_now()) as tx,
-        ):
-            for _ in range(min(200, WAITING - start)):
-                tx.emit(_OTHER_TYPE, DATA)
-    dispatcher = Dispatcher(stage.ports)
-    while await dispatcher.run_once():
-        pass
+    await stage.register(HANGING, _OTHER_TYPE)
+    await stage.fan_out(WAITING, _OTHER_TYPE)
 
 
 async def still_waiting(stage: Scene) -> int:
     """Give how many events the hanging endpoint has not got."""
     async with stage.ports.database.connection() as conn:
         return int(await conn.fetchval(_STILL_WAITING, _OTHER_TYPE))
-
-
-def p99(waits: list[float]) -> float:
-    """Give the 99th percentile."""
-    return quantiles(waits, n=100)[98]
 
 
 async def measure(report: Report, home: Path, dsn: str, address: str) -> None:

@@ -20,12 +20,10 @@ from statistics import median
 from typing import Any
 
 import aiohttp
-import asyncpg
 from harness.report import reporting
-from harness.stage import Tenant, api, postgres, settle_in
+from harness.stage import Tenant, api, connected, postgres, settle_in
 
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import prepare_connection
 
 ROWS = 1000
 ITEMS = 500
@@ -113,12 +111,8 @@ async def _measure(port: int, tenant: Tenant, rounds: int) -> dict[tuple[str, in
 
 
 async def _tenant(dsn: str) -> Tenant:
-    conn = await asyncpg.connect(dsn)
-    await prepare_connection(conn)
-    try:
+    async with connected(dsn) as conn:
         return await settle_in(conn, "bench")
-    finally:
-        await conn.close()
 
 
 def main(rounds: int) -> int:

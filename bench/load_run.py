@@ -30,7 +30,7 @@ import msgspec
 import uvloop
 from harness.installation import Installation, installed
 from harness.report import ROOT, commit, machine, versions
-from harness.stage import UNLIMITED
+from harness.stage import NO_LIMITS
 from traffic import page
 from traffic.arrivals import traffic
 from traffic.cast import Cast, assemble, sign_in, subscribe
@@ -98,9 +98,7 @@ def load_run(*, rate: float, seconds: float) -> Run:
     began = datetime.now(UTC).replace(microsecond=0)
     with verifying_receiver() as hooks:
         settings = {
-            "TOKPORTAL_KEY_BUCKET_CAPACITY": str(UNLIMITED),
-            "TOKPORTAL_KEY_BUCKET_REFILL_PER_SECOND": str(UNLIMITED),
-            "TOKPORTAL_CREATE_BUCKET_PER_MINUTE": str(UNLIMITED),
+            **NO_LIMITS,
             "TOKPORTAL_WEBHOOKS_ALLOW_LOOPBACK": "true",
             "TOKPORTAL_WEBHOOKS_ALLOWED_PORTS": str(hooks),
         }
@@ -153,8 +151,9 @@ def show(run: Run) -> None:
             f"{kind:50} {one.count:7,} {one.median:8.1f} {one.p95:8.1f} {one.p99:8.1f}"
             f" {one.highest:8.1f} ms"
         )
-    for one in run.growth:
-        print(f"memory of {one.part}: {one.early:.1f} to {one.late:.1f} MiB ({one.ratio - 1:+.1%})")
+    for part in run.growth:
+        change = f"{part.early:.1f} to {part.late:.1f} MiB ({part.ratio - 1:+.1%})"
+        print(f"memory of {part.part}: {change}")
     for failure in run.failures[:10]:
         print(f"not intended: {failure.kind} at {failure.second:g} s: {failure.said}")
     for claim in run.claims:

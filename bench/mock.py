@@ -16,27 +16,30 @@ bench/mock.py``.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-import asyncpg
 import msgspec
 import psutil
 import uvloop
 from harness.installation import Installation, installed
-from harness.load import Side, compare, load, request
+from harness.load import Side, asking, compare, request
 from harness.memory import family_mib, memory_of
 from harness.report import ROOT, Report, Spread, reporting
-from harness.stage import ORDER, Tenant, api, free_port, order, postgres, settle_in
-
-from tokportal_server.lib.db import prepare_connection
+from harness.stage import (
+    BODY,
+    api,
+    free_port,
+    postgres,
+    running,
+    settle_in_with_bundles,
+    until_answered,
+)
 
 CLIENTS: Final = (1, 8)
 ROWS: Final = 25
@@ -47,9 +50,6 @@ IDLE_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 60.0
 FOLDER: Final = ROOT / "build" / "peers" / "node" / "node_modules"
 PRISM: Final = FOLDER / ".bin" / "prism"
-BODY: Final = msgspec.json.encode(
-    {name: value for name, value in msgspec.structs.asdict(ORDER).items() if value is not None}
-)
 
 
 @contextmanager
@@ -58,45 +58,9 @@ def mock() -> Iterator[tuple[int, psutil.Process]]:
     port = free_port()
     document = str(ROOT / "contract" / "openapi.json")
     options = ("--host", "127.0.0.1", "--port", str(port), "--verboseLevel", "silent")
-    with subprocess.Popen(  # noqa: S603 - a program of a fixed version
-        [str(PRISM), "mock", *options, document],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            until_answered(port, "/me", process)
-            yield port, psutil.Process(process.pid)
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_SECONDS)
-
-
-def until_answered(port: int, path: str, process: subprocess.Popen[bytes]) -> None:
-    """Ask until a 200 comes."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-        try:
-            connection.request("GET", path, headers={"X-API-Key": "sk_mock"})
-            if connection.getresponse().status == 200:
-                return
-        except (OSError, HTTPException):
-            time.sleep(0.005)
-        finally:
-            connection.close()
-    raise RuntimeError("the mock does not answer; run its command by hand to see why")
-
-
-async def _seed(dsn: str) -> tuple[Tenant, str]:
-    conn = await asyncpg.connect(dsn)
-    await prepare_connection(conn)
-    try:
-        tenant = await settle_in(conn, "developer")
-        bundle_id = [await order(conn, tenant) for _ in range(ROWS)][-1]
-        await conn.execute("VACUUM ANALYZE")
-    finally:
-        await conn.close()
-    return tenant, str(bundle_id)
+    with running([str(PRISM), "mock", *options, document], {}) as process:
+        until_answered(port, "/me", process, PATIENCE_SECONDS, key="sk_mock")
+        yield port, psutil.Process(process.pid)
 
 
 async def _speed(report: Report, ours: tuple[int, psutil.Process], *, key: str, one: str) -> None:
@@ -112,13 +76,9 @@ async def _speed(report: Report, ours: tuple[int, psutil.Process], *, key: str, 
                 sides: list[Side] = []
                 for (port, process), base in ((ours, "/api/ext"), (theirs, "")):
                     text = request(path, key, body, base=base, dry=body is not None)
-                    sides.append(_side(port, process, [text] * clients))
+                    sides.append(asking(port, process, [text] * clients, SECONDS))
                 what = f"{name}, {clients} client(s)"
                 await compare(report, what, *sides, against="the mock", pairs=PAIRS)
-
-
-def _side(port: int, process: psutil.Process, requests: list[bytes]) -> Side:
-    return lambda: load(port, process, requests, SECONDS)
 
 
 def _start_of_mock() -> float:
@@ -173,9 +133,9 @@ def main() -> int:
         package = msgspec.json.decode((FOLDER / "@stoplight/prism-cli/package.json").read_bytes())
         report.results.versions["@stoplight/prism-cli"] = package["version"]
         with postgres() as (home, dsn):
-            tenant, one = uvloop.run(_seed(dsn))
+            tenant, one = uvloop.run(settle_in_with_bundles(dsn, "developer", ROWS))
             with api(home, dsn) as ours:
-                uvloop.run(_speed(report, ours, key=tenant.key, one=one))
+                uvloop.run(_speed(report, ours, key=tenant.key, one=str(one)))
         _starts_and_memory(report)
     return report.exit_code
 

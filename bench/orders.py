@@ -23,15 +23,22 @@ from statistics import median
 
 import aiohttp
 import asyncpg
-import msgspec
-import psutil
 import uvloop
 from harness import pgbench
-from harness.load import Side, compare, in_pairs, load, request
+from harness.load import Side, asking, compare, in_pairs, request
 from harness.report import ROOT, Report, Spread, reporting
-from harness.stage import ORDER, Tenant, api, free_port, order, postgres, server, settle_in
-
-from tokportal_server.lib.db import Connection, prepare_connection
+from harness.stage import (
+    BODY,
+    Tenant,
+    api,
+    connected,
+    free_port,
+    order,
+    postgres,
+    server,
+    settle_in,
+    settle_in_with_bundles,
+)
 
 CLIENTS = 8
 CREATE_LIMIT = 0.35
@@ -40,9 +47,6 @@ FLAT_LIMIT = 1.5
 ROWS = 25
 PEERS = ROOT / "build" / "peers" / "python" / "bin" / "python"
 FEW, MANY = 1_000, 1_000_000
-BODY = msgspec.json.encode(
-    {name: value for name, value in msgspec.structs.asdict(ORDER).items() if value is not None}
-)
 # As many bundles as wanted in one statement, half of them published; then the door's counters.
 FILL = """
 INSERT INTO bundles (workspace_id, bundle_type, platform, country, status, title, videos_quantity,
@@ -60,18 +64,9 @@ SELECT workspace_id, 'bundle', status, count(*) FROM bundles WHERE workspace_id 
 """
 
 
-async def _connect(dsn: str) -> Connection:
-    conn = await asyncpg.connect(dsn)
-    await prepare_connection(conn)
-    return conn
-
-
 async def _tenants(dsn: str) -> list[Tenant]:
-    conn = await _connect(dsn)
-    try:
+    async with connected(dsn) as conn:
         return [await settle_in(conn, f"tenant-{number}") for number in range(CLIENTS)]
-    finally:
-        await conn.close()
 
 
 # createBundle against pgbench.
@@ -109,7 +104,7 @@ async def _compare_create(report: Report, home: Path, dsn: str) -> None:
                 await compare(
                     report,
                     f"POST /bundles, {clients} client(s), synchronous_commit {commit}",
-                    _asking(port, process, requests, seconds=1.0),
+                    asking(port, process, requests, seconds=1.0),
                     _replaying(dsn, script, clients),
                     against="pgbench with the same statements",
                     at_least=CREATE_LIMIT,
@@ -125,12 +120,6 @@ async def _set_commit(dsn: str, value: str) -> None:
         await conn.close()
 
 
-def _asking(
-    port: int, process: psutil.Process, requests: Sequence[bytes], seconds: float = 0.6
-) -> Side:
-    return lambda: load(port, process, requests, seconds)
-
-
 def _replaying(dsn: str, script: Path, clients: int) -> Side:
     return lambda: pgbench.run(dsn, script, clients)
 
@@ -139,13 +128,7 @@ def _replaying(dsn: str, script: Path, clients: int) -> Side:
 
 
 async def _compare_peers(report: Report, home: Path, dsn: str) -> None:
-    conn = await _connect(dsn)
-    try:
-        tenant = await settle_in(conn, "reader")
-        bundle_id = [await order(conn, tenant) for _ in range(ROWS)][-1]
-        await conn.execute("VACUUM ANALYZE")
-    finally:
-        await conn.close()
+    tenant, bundle_id = await settle_in_with_bundles(dsn, "reader", ROWS)
     port = free_port()
     argv = [str(PEERS), str(Path(__file__).parent / "peers" / "fastapi_app.py")]
     with (
@@ -159,8 +142,8 @@ async def _compare_peers(report: Report, home: Path, dsn: str) -> None:
                 await compare(
                     report,
                     f"GET {name}, {clients} client(s)",
-                    _asking(our_port, ours, requests, seconds=1.0),
-                    _asking(port, peer, requests, seconds=1.0),
+                    asking(our_port, ours, requests, seconds=1.0),
+                    asking(port, peer, requests, seconds=1.0),
                     against="FastAPI and SQLAlchemy",
                     at_least=PEER_LIMIT,
                 )
@@ -181,8 +164,7 @@ async def _same_answer(ports: tuple[int, int], path: str, key: str) -> None:
 
 
 async def _compare_rows(report: Report, home: Path, dsn: str) -> None:
-    conn = await _connect(dsn)
-    try:
+    async with connected(dsn) as conn:
         model = await settle_in(conn, "model")
         await order(conn, model)
         small, large = await settle_in(conn, "small"), await settle_in(conn, "large")
@@ -191,12 +173,10 @@ async def _compare_rows(report: Report, home: Path, dsn: str) -> None:
             await conn.execute(COUNT, tenant.workspace, timeout=600)
         await conn.execute("VACUUM ANALYZE", timeout=600)
         await conn.execute("CHECKPOINT", timeout=600)
-    finally:
-        await conn.close()
     with api(home, dsn) as (port, process):
         for path in ("/bundles", "/bundles?status=published"):
-            large_side = _asking(port, process, [request(path, large.key)])
-            small_side = _asking(port, process, [request(path, small.key)])
+            large_side = asking(port, process, [request(path, large.key)])
+            small_side = asking(port, process, [request(path, small.key)])
             ratios, (many, _) = await in_pairs(large_side, small_side)
             times = [1 / ratio for ratio in ratios]
             report.add(

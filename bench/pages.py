@@ -9,7 +9,6 @@ clock can be trusted with. Run it with nothing else going on; ``python bench/pag
 from __future__ import annotations
 
 import argparse
-import re
 import statistics
 import sys
 import time
@@ -17,19 +16,17 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import aiohttp
-import asyncpg
 import uvloop
+from harness.browser import let_in, sign_in
 from harness.report import Report, reporting
-from harness.stage import Tenant, api, order, postgres, settle_in
+from harness.stage import Tenant, api, connected, order, postgres, settle_in
 
-from tokportal_server.lib.crypto import hash_password
-from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.db import Connection
 from tokportal_server.pages.navigation import ADMIN, CONSOLE, DESK, Group
 from tokportal_server.workspaces.operations.create_person import create_manager
 
 LIMIT, SLACK_SECONDS, ROUNDS = 2.0, 0.001, 15
 FEW, MANY = 1_000, 100_000
-PASSWORD = "a password for the measurement"  # noqa: S105 - of a database that ends with it
 # Of a hundred bundles, ninety are done. Each day has ninety slots: more bundles go further back.
 FILL = """
 INSERT INTO bundles (workspace_id, bundle_type, platform, country, status, title, external_ref,
@@ -64,10 +61,8 @@ INSERT INTO counters (workspace_id, kind, status, n)
 SELECT workspace_id, 'bundle', status, count(*) FROM bundles WHERE workspace_id = $1 GROUP BY 1, 3
     ON CONFLICT (workspace_id, kind, status) DO UPDATE SET n = excluded.n
 """
-LET_IN = "UPDATE people SET password_hash = $1, operator = true WHERE id = ANY ($2)"
-OWNER = "SELECT person_id FROM workspace_members WHERE workspace_id = $1"
+MAKE_OPERATOR = "UPDATE people SET operator = true WHERE id = $1"
 JOIN = "INSERT INTO workspace_members (workspace_id, person_id, role) VALUES ($1, $2, 'owner')"
-_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 
 
 async def _fill(conn: Connection, tenant: Tenant, count: int) -> UUID:
@@ -80,15 +75,6 @@ async def _fill(conn: Connection, tenant: Tenant, count: int) -> UUID:
         await conn.execute(statement, tenant.workspace)
     await conn.execute("VACUUM ANALYZE")
     return bundle
-
-
-async def _sign_in(session: aiohttp.ClientSession, origin: str) -> None:
-    async with session.get(f"{origin}/sign-in") as answer:
-        found = _TOKEN.search(await answer.text())
-    assert found is not None
-    form = {"form_token": found[1], "email": "few@example.com", "password": PASSWORD}
-    async with session.post(f"{origin}/sign-in", data=form, allow_redirects=False) as answer:
-        assert answer.status == 303, answer.status
 
 
 def _sections(root: str, groups: Sequence[Group]) -> list[str]:
@@ -128,30 +114,34 @@ def _judge(report: Report, name: str, small: float, large: float) -> None:
 
 async def _measure(report: Report, dsn: str, port: int, many: int) -> None:
     origin = f"http://127.0.0.1:{port}"
-    conn: Connection = await asyncpg.connect(dsn)
-    await prepare_connection(conn)
     jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+    async with (
+        connected(dsn) as conn,
+        aiohttp.ClientSession(origin, cookie_jar=jar) as session,
+    ):
         few, much = await settle_in(conn, "few"), await settle_in(conn, "many")
-        owner = await conn.fetchval(OWNER, few.workspace)
-        await conn.execute(LET_IN, await hash_password(PASSWORD), [owner])
-        await conn.execute(JOIN, much.workspace, owner)
+        await let_in(conn, [few.owner])
+        await conn.execute(MAKE_OPERATOR, few.owner)
+        await conn.execute(JOIN, much.workspace, few.owner)
         await create_manager(
-            conn=conn, person_id=owner, display_name="M", countries=["USA"], platforms=["tiktok"]
+            conn=conn,
+            person_id=few.owner,
+            display_name="M",
+            countries=["USA"],
+            platforms=["tiktok"],
         )
         bundle = await _fill(conn, few, FEW)
-        await _sign_in(session, origin)
+        await sign_in(session, "few@example.com")
         shared = [*_sections("/desk", DESK), *_sections("/admin", ADMIN), "/search?q=bundle"]
-        before = await _medians(session, [f"{origin}{path}" for path in shared])
+        before = await _medians(session, shared)
         other = await _fill(conn, much, many)
-        after = await _medians(session, [f"{origin}{path}" for path in shared])
-        roots = [f"{origin}/console/{one.workspace}" for one in (few, much)]
+        after = await _medians(session, shared)
+        roots = [f"/console/{one.workspace}" for one in (few, much)]
         pairs = list(zip(*(_sections(root, CONSOLE) for root in roots), strict=True))
         pairs.append((f"{roots[0]}/bundles/{bundle}", f"{roots[1]}/bundles/{other}"))
         own = await _medians(session, [address for pair in pairs for address in pair])
-    await conn.close()
     for path in shared:
-        _judge(report, path, before[origin + path], after[origin + path])
+        _judge(report, path, before[path], after[path])
     for small, large in pairs:
         place = small.removeprefix(roots[0]).replace(str(bundle), "{bundle}") or "/"
         _judge(report, f"/console/{{workspace}}{place}", own[small], own[large])

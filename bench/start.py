@@ -13,20 +13,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection, HTTPException
+from contextlib import ExitStack
 from statistics import median
 
 import psutil
 from harness.memory import family_mib
 from harness.report import Report, Spread, reporting
-from harness.stage import free_port, postgres
+from harness.stage import child, free_port, postgres, running, until_answered
 
 LIMIT_SECONDS = 2.0
 LIMIT_MIB = 300
@@ -35,43 +30,12 @@ IDLE_SECONDS = 10.0
 PATIENCE_SECONDS = 30.0
 
 
-@contextmanager
-def child(kind: str, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of the processes that the supervisor keeps, until the block ends."""
-    argv = [
-        *(sys.executable, "-m", "tokportal_server.entry.child", kind),
-        *("--parent", str(os.getpid())),
-    ]
-    with subprocess.Popen(argv, env=os.environ | env, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own program
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=PATIENCE_SECONDS)
-
-
-def until_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Ask ``/healthz`` until it answers 200."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-        try:
-            connection.request("GET", "/healthz")
-            if connection.getresponse().status == 200:
-                return
-        except (OSError, HTTPException):
-            time.sleep(0.005)
-        finally:
-            connection.close()
-    raise RuntimeError("the API does not answer; run its command by hand to see why")
-
-
 def cold_start(env: dict[str, str]) -> float:
     """Give the seconds from the spawn of an API process to its first answer."""
     port = free_port()
     began = time.perf_counter()
-    with child("api", env | {"TOKPORTAL_PORT": str(port)}) as process:
-        until_healthy(port, process)
+    with running(child("api"), env | {"TOKPORTAL_PORT": str(port)}) as process:
+        until_answered(port, "/healthz", process, PATIENCE_SECONDS)
         return time.perf_counter() - began
 
 
@@ -80,10 +44,10 @@ def idle_memory(env: dict[str, str]) -> dict[str, float]:
     port = free_port()
     with ExitStack() as stack:
         parts = {
-            kind: stack.enter_context(child(kind, env | {"TOKPORTAL_PORT": str(port)}))
+            kind: stack.enter_context(running(child(kind), env | {"TOKPORTAL_PORT": str(port)}))
             for kind in ("api", "worker")
         }
-        until_healthy(port, parts["api"])
+        until_answered(port, "/healthz", parts["api"], PATIENCE_SECONDS)
         time.sleep(IDLE_SECONDS)
         return {kind: family_mib(psutil.Process(process.pid)) for kind, process in parts.items()}
 

@@ -23,14 +23,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import asyncpg
 import av
 import msgspec
 import psutil
 from harness.report import Report, Spread, reporting
-from harness.stage import api, order, postgres, settle_in
-
-from tokportal_server.lib.db import prepare_connection
+from harness.stage import api, connected, order, postgres, settle_in
 
 LIMIT_RATIO = 0.5
 LIMIT_MIB = 32
@@ -97,13 +94,9 @@ def peak(process: psutil.Process) -> int:
 
 async def customer(dsn: str) -> tuple[str, str]:
     """Make a workspace with a bundle; give its key and the bundle's id."""
-    conn = await asyncpg.connect(dsn)
-    try:
-        await prepare_connection(conn)
+    async with connected(dsn) as conn:
         tenant = await settle_in(conn, "uploader")
         return tenant.key, str(await order(conn, tenant))
-    finally:
-        await conn.close()
 
 
 def measure(report: Report, home: Path, dsn: str, size: int) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -24,15 +25,21 @@ import msgspec
 import uvloop
 from granian import Granian
 from granian.constants import Interfaces, Loops
-from harness.load import Side, compare, load, request
+from harness.load import Side, asking, compare, request
 from harness.report import Report, reporting
-from harness.stage import UNLIMITED, Tenant, api, free_port, order, postgres, server, settle_in
+from harness.stage import (
+    UNLIMITED,
+    api,
+    free_port,
+    postgres,
+    server,
+    settle_in_with_bundles,
+)
 
 from tokportal_server.bundles.queries import COUNTED, GET, NEWEST
 from tokportal_server.credits.ledger import SPENDABLE
 from tokportal_server.credits.queries import ME
 from tokportal_server.http.admission import ADMIT
-from tokportal_server.lib.db import prepare_connection
 
 LIMIT = 0.7
 ROWS = 25
@@ -122,19 +129,6 @@ def serve_bare(port: int) -> None:
 # The comparison.
 
 
-async def seed(dsn: str) -> tuple[Tenant, UUID]:
-    """Make a workspace with 25 bundles; give it and the newest bundle's id."""
-    conn = await asyncpg.connect(dsn)
-    await prepare_connection(conn)
-    try:
-        tenant = await settle_in(conn, "reader")
-        bundle_id = [await order(conn, tenant) for _ in range(ROWS)][-1]
-        await conn.execute("VACUUM ANALYZE")
-    finally:
-        await conn.close()
-    return tenant, bundle_id
-
-
 async def run(report: Report, paths: dict[str, bytes], ours: Sides, bare: Sides) -> None:
     """Compare every operation."""
     for clients in CLIENTS:
@@ -153,7 +147,7 @@ async def run(report: Report, paths: dict[str, bytes], ours: Sides, bare: Sides)
 def main() -> int:
     """Measure; the exit code is 1 if a median was under the limit."""
     with reporting(__file__, __doc__) as report, postgres() as (home, dsn):
-        tenant, bundle_id = uvloop.run(seed(dsn))
+        tenant, bundle_id = uvloop.run(settle_in_with_bundles(dsn, "reader", ROWS))
         port = free_port()
         bare_argv = [sys.executable, __file__, str(port)]
         with (
@@ -169,8 +163,8 @@ def main() -> int:
                 run(
                     report,
                     paths,
-                    lambda requests: lambda: load(our_port, ours, requests),
-                    lambda requests: lambda: load(port, bare, requests),
+                    partial(asking, our_port, ours),
+                    partial(asking, port, bare),
                 )
             )
     return report.exit_code

@@ -14,11 +14,10 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-TEXTS: Final = ROOT / "src" / "tokportal_server" / "migrations" / "sql"
+from tokportal_server.migrations.texts import names, text_of
+
 # The newest revision of the newest release; whoever makes a release raises it.
 RELEASED: Final = "0000"
 EXCEPTION: Final = "-- zero downtime:"
@@ -133,7 +132,7 @@ def problems(texts: Sequence[tuple[str, str]], released: str = RELEASED) -> list
 
 def our_texts() -> list[tuple[str, str]]:
     """Give the texts of this checkout, in order."""
-    return [(path.stem, path.read_text(encoding="utf-8")) for path in sorted(TEXTS.glob("*.sql"))]
+    return [(name, text_of(name)) for name in names()]
 
 
 def main() -> int:

@@ -15,10 +15,8 @@ from typing import Final
 
 import psutil
 
-from harness.stage import free_port
+from harness.stage import free_port, processes_of_postgres
 from tokportal_server.lib import embedded
-from tokportal_server.lib.embedded import postmaster
-from tokportal_server.lib.embedded.account import account_for
 
 PROGRAM: Final = [sys.executable, "-m", "tokportal_server.entry.main"]
 # A first start makes the database; nothing else takes so long.
@@ -117,8 +115,7 @@ class Installation:
 
     def postgres(self) -> dict[int, psutil.Process]:
         """Give the processes of its PostgreSQL."""
-        data = self.home / "postgres" / "data"
-        return postmaster.family(data, account_for(data)) if data.exists() else {}
+        return processes_of_postgres(self.home)
 
 
 @contextmanager

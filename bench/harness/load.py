@@ -102,6 +102,13 @@ async def load(
     return Measured(answers / passed, 1000 * used / max(1, answers))
 
 
+def asking(
+    port: int, process: psutil.Process, requests: Sequence[bytes], seconds: float = SECONDS
+) -> Side:
+    """Give the side of a comparison that ``load`` asks."""
+    return lambda: load(port, process, requests, seconds)
+
+
 def cpu_seconds(process: psutil.Process) -> float:
     """Give the CPU time that a process has used."""
     times = process.cpu_times()

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final, cast
 
 import aiohttp
 import uvloop
 
-from harness.stage import free_port, until_listening
+from harness.stage import listening
 from tokportal_server.webhooks.sending import ID_HEADER
 
 # What is posted there is taken, and never answered.
 HANGING: Final = "/hanging"
-_BENCH: Final = Path(__file__).resolve().parent.parent
 
 
 class Receiver(asyncio.Protocol):
@@ -72,15 +69,8 @@ async def receive(port: int) -> None:
 @contextmanager
 def receiver() -> Iterator[str]:
     """Run the receiver; give its address."""
-    port = free_port()
-    argv = [sys.executable, "-m", "harness.receiver", str(port)]
-    process = subprocess.Popen(argv, cwd=_BENCH)  # noqa: S603
-    try:
-        until_listening(port, process)
+    with listening("harness.receiver") as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def arrivals(address: str) -> dict[str, float]:

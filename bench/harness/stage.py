@@ -9,12 +9,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
+import asyncpg
+import msgspec
 import psutil
 
 from tokportal_server.bundles.operations.create_bundle import create_bundle
@@ -23,7 +28,9 @@ from tokportal_server.credits import ledger
 from tokportal_server.lib import embedded
 from tokportal_server.lib.actor import SYSTEM, Actor
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection
+from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.embedded import postmaster
+from tokportal_server.lib.embedded.account import account_for
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.migrations.run import migrate
 from tokportal_server.rehearsal.create_rehearsal import create_rehearsal
@@ -33,8 +40,14 @@ from tokportal_server.workspaces.operations.create_workspace import create_works
 
 # Limits of requests are no part of what is measured.
 UNLIMITED = 1_000_000
+NO_LIMITS: Final = {
+    "TOKPORTAL_KEY_BUCKET_CAPACITY": str(UNLIMITED),
+    "TOKPORTAL_KEY_BUCKET_REFILL_PER_SECOND": str(UNLIMITED),
+    "TOKPORTAL_CREATE_BUCKET_PER_MINUTE": str(UNLIMITED),
+}
 _CREDITS = 1_000_000_000
 _START_SECONDS = 120.0
+_BENCH: Final = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Tenant:
     """A workspace with a key that may do everything."""
 
     workspace: UUID
+    owner: UUID
     key_id: UUID
     key: str
 
@@ -59,6 +73,23 @@ def postgres(settings: Mapping[str, str] | None = None) -> Iterator[tuple[Path, 
             yield home, server.dsn()
         finally:
             server.stop()
+
+
+def processes_of_postgres(home: Path) -> dict[int, psutil.Process]:
+    """Give what runs of the embedded PostgreSQL of a home, by process id."""
+    data = home / "postgres" / "data"
+    return postmaster.family(data, account_for(data)) if data.exists() else {}
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[Connection]:
+    """Connect as the server does, until the block ends."""
+    conn: Connection = await asyncpg.connect(dsn)
+    try:
+        await prepare_connection(conn)
+        yield conn
+    finally:
+        await conn.close()
 
 
 async def settle_in(conn: Connection, name: str, *, rehearsal: bool = False) -> Tenant:
@@ -81,7 +112,7 @@ async def settle_in(conn: Connection, name: str, *, rehearsal: bool = False) -> 
             business_key="opening",
             actor=SYSTEM,
         )
-    return Tenant(workspace, key_id, key)
+    return Tenant(workspace, person, key_id, key)
 
 
 ORDER = CreateBundleRequest(
@@ -90,6 +121,10 @@ ORDER = CreateBundleRequest(
     platform="tiktok",
     videos_quantity=3,
     title="A bundle of the measurement",
+)
+# The same as the body of a request.
+BODY: Final = msgspec.json.encode(
+    {name: value for name, value in msgspec.structs.asdict(ORDER).items() if value is not None}
 )
 
 
@@ -102,6 +137,15 @@ async def order(conn: Connection, tenant: Tenant) -> UUID:
     return bundle_id
 
 
+async def settle_in_with_bundles(dsn: str, name: str, bundles: int) -> tuple[Tenant, UUID]:
+    """Make a workspace with so many bundles; give it and the newest bundle's id."""
+    async with connected(dsn) as conn:
+        tenant = await settle_in(conn, name)
+        bundle_id = [await order(conn, tenant) for _ in range(bundles)][-1]
+        await conn.execute("VACUUM ANALYZE")
+    return tenant, bundle_id
+
+
 @contextmanager
 def api(home: Path, dsn: str) -> Iterator[tuple[int, psutil.Process]]:
     """Run one API process of ours; give its port and the process."""
@@ -110,32 +154,53 @@ def api(home: Path, dsn: str) -> Iterator[tuple[int, psutil.Process]]:
         "TOKPORTAL_HOME": str(home),
         "TOKPORTAL_DATABASE_URL": dsn,
         "TOKPORTAL_PORT": str(port),
-        "TOKPORTAL_KEY_BUCKET_CAPACITY": str(UNLIMITED),
-        "TOKPORTAL_KEY_BUCKET_REFILL_PER_SECOND": str(UNLIMITED),
-        "TOKPORTAL_CREATE_BUCKET_PER_MINUTE": str(UNLIMITED),
+        **NO_LIMITS,
     }
-    child = [
-        *(sys.executable, "-m", "tokportal_server.entry.child", "api"),
-        *("--parent", str(os.getpid())),
-    ]
-    with server(child, port, env) as process:
+    with server(child("api"), port, env) as process:
         yield port, process
+
+
+def child(kind: str) -> list[str]:
+    """Give the command of a process that the supervisor keeps: ``api`` or ``worker``."""
+    entry = (sys.executable, "-m", "tokportal_server.entry.child", kind)
+    return [*entry, "--parent", str(os.getpid())]
 
 
 @contextmanager
 def server(argv: Sequence[str], port: int, env: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Run a server until the block ends; give the process that answers."""
-    with subprocess.Popen(  # noqa: S603 - our own programs
-        argv, env=os.environ | env, stderr=subprocess.DEVNULL
+    with running(argv, env) as process:
+        until_listening(port, process)
+        parent = psutil.Process(process.pid)
+        family = [parent, *parent.children(recursive=True)]
+        yield max(family[1:] or family, key=lambda child: child.memory_info().rss)
+
+
+@contextmanager
+def running(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program, whatever it says, until the block ends."""
+    with subprocess.Popen(  # noqa: S603 - our own programs, and peers of fixed versions
+        argv, env=os.environ | env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            until_listening(port, process)
-            parent = psutil.Process(process.pid)
-            family = [parent, *parent.children(recursive=True)]
-            yield max(family[1:] or family, key=lambda child: child.memory_info().rss)
+            yield process
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=_START_SECONDS)
+
+
+@contextmanager
+def listening(module: str) -> Iterator[int]:
+    """Run a module of ``bench/`` that listens on the port that it is given; give the port."""
+    port = free_port()
+    argv = [sys.executable, "-m", module, str(port)]
+    process = subprocess.Popen(argv, cwd=_BENCH)  # noqa: S603 - our own programs
+    try:
+        until_listening(port, process)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
 
 
 def until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -149,6 +214,25 @@ def until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
         else:
             return
     raise RuntimeError("the server does not listen; run its command by hand to see why")
+
+
+def until_answered(
+    port: int, path: str, process: subprocess.Popen[bytes], seconds: float, *, key: str = ""
+) -> None:
+    """Ask until a 200 comes, every few milliseconds, for so many seconds at most."""
+    headers = {"X-API-Key": key} if key else {}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+        try:
+            connection.request("GET", path, headers=headers)
+            if connection.getresponse().status == HTTPStatus.OK:
+                return
+        except (OSError, HTTPException):
+            time.sleep(0.005)
+        finally:
+            connection.close()
+    raise RuntimeError("the server does not answer; run its command by hand to see why")
 
 
 def free_port() -> int:

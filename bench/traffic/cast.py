@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,13 +12,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import aiohttp
-import asyncpg
-from harness.stage import settle_in
+from harness import browser
+from harness.stage import connected, settle_in
 from PIL import Image
 
 from tokportal_server.entry.demo.sample import write_sample_video
-from tokportal_server.lib.crypto import hash_password
-from tokportal_server.lib.db import Connection, prepare_connection
+from tokportal_server.lib.db import Connection
 from tokportal_server.workspaces.operations.api_keys import create_api_key
 from tokportal_server.workspaces.operations.create_person import create_manager, create_person
 
@@ -27,11 +25,7 @@ LIVE: Final = 4
 REHEARSALS: Final = 2
 # How many of its own bundles a customer looks at.
 _LOOKED_AT: Final = 400
-_PASSWORD: Final = "a password for the load run"  # noqa: S105 - of a database that ends with it
-_LET_IN: Final = "UPDATE people SET password_hash = $1 WHERE id = ANY ($2)"
 _FULL_PLAN: Final = "UPDATE workspaces SET plan = 'full'"
-_OWNER: Final = "SELECT person_id FROM workspace_members WHERE workspace_id = $1"
-TOKEN: Final = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 
 
 @dataclass(slots=True)
@@ -89,9 +83,7 @@ class Cast:
 
 async def assemble(dsn: str, folder: Path) -> Cast:
     """Make workspaces, people and media; nobody is signed in yet."""
-    conn: Connection = await asyncpg.connect(dsn)
-    try:
-        await prepare_connection(conn)
+    async with connected(dsn) as conn:
         customers = [
             await _customer(conn, number, rehearsal=number >= LIVE)
             for number in range(LIVE + REHEARSALS)
@@ -108,10 +100,8 @@ async def assemble(dsn: str, folder: Path) -> Cast:
             platforms=["tiktok"],
         )
         people = [operator, manager, *(one.owner for one in customers)]
-        await conn.execute(_LET_IN, await hash_password(_PASSWORD), people)
+        await browser.let_in(conn, people)
         await conn.execute(_FULL_PLAN)
-    finally:
-        await conn.close()
     video = folder / "sample.mp4"
     await asyncio.to_thread(write_sample_video, video)
     return Cast(customers, {}, video.read_bytes(), _image())
@@ -119,11 +109,14 @@ async def assemble(dsn: str, folder: Path) -> Cast:
 
 async def _customer(conn: Connection, number: int, *, rehearsal: bool) -> Customer:
     tenant = await settle_in(conn, f"customer{number}", rehearsal=rehearsal)
-    owner: UUID = await conn.fetchval(_OWNER, tenant.workspace)
     _, read_key = await create_api_key(
-        conn=conn, workspace_id=tenant.workspace, person_id=owner, name="reads", scope="read"
+        conn=conn,
+        workspace_id=tenant.workspace,
+        person_id=tenant.owner,
+        name="reads",
+        scope="read",
     )
-    return Customer(number, tenant.workspace, owner, tenant.key, read_key, rehearsal)
+    return Customer(number, tenant.workspace, tenant.owner, tenant.key, read_key, rehearsal)
 
 
 def _image() -> bytes:
@@ -137,16 +130,11 @@ async def sign_in(cast: Cast, origin: str, connector: aiohttp.BaseConnector) -> 
     names = [f"customer{one.number}" for one in cast.customers]
     for email in [f"{name}@example.com" for name in (*names, "operator", "manager")]:
         jar = aiohttp.CookieJar(unsafe=True)
-        browser = aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             origin, cookie_jar=jar, connector=connector, connector_owner=False
         )
-        cast.browsers[email] = browser
-        async with browser.get("/sign-in") as answer:
-            found = TOKEN.search(await answer.text())
-        assert found is not None, "the form to sign in has no token"
-        form = {"form_token": found[1], "email": email, "password": _PASSWORD}
-        async with browser.post("/sign-in", data=form, allow_redirects=False) as answer:
-            assert answer.status == 303, (answer.status, await answer.text())
+        cast.browsers[email] = session
+        await browser.sign_in(session, email)
 
 
 async def subscribe(cast: Cast, api: aiohttp.ClientSession, hooks: int) -> None:

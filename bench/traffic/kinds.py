@@ -63,7 +63,7 @@ async def _read(turn: Turn, who: Customer, rng: Random, *, path: str) -> None:
 
 async def look_at_accounts(turn: Turn, who: Customer, _: Random) -> None:
     """List the delivered accounts, and remember them."""
-    _, document = await turn.api("read", "GET /accounts", who, "GET", "/accounts")
+    document = (await turn.api("read", "GET /accounts", who, "GET", "/accounts"))[1]
     who.accounts = [account["id"] for account in document["data"]]
 
 

@@ -13,8 +13,9 @@ from random import Random
 from typing import Any, Final
 
 import aiohttp
+from harness.browser import TOKEN
 
-from traffic.cast import TOKEN, Customer
+from traffic.cast import Customer
 from traffic.turns import Turn
 
 _HOURS: Final = 6
@@ -194,15 +195,13 @@ async def try_out(turn: Turn, who: Customer, rng: Random) -> None:
 async def move_clock(turn: Turn, who: Customer, _: Random) -> None:
     """Let some hours pass in a rehearsal; not if somebody is at it."""
     if who.clock.locked():
-        _, document = await turn.api(
-            "read", "GET /api/rehearsal/clock", who, "GET", "/api/rehearsal/clock"
-        )
+        path = "/api/rehearsal/clock"
+        await turn.api("read", f"GET {path}", who, "GET", path)
         return
     async with who.clock:
         path = "/api/rehearsal/clock/advance"
-        _, document = await turn.api(
-            "clock", f"POST {path}", who, "POST", path, json={"hours": _HOURS}
-        )
+        hours = {"hours": _HOURS}
+        document = (await turn.api("clock", f"POST {path}", who, "POST", path, json=hours))[1]
         who.today = date.fromisoformat(document["data"]["now"][:10])
 
 

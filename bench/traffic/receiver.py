@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
 
 import msgspec
 import uvloop
 from aiohttp import web
-from harness.stage import free_port, until_listening
+from harness.stage import listening
 from tokportal import verify_webhook_signature
-
-_BENCH: Final = Path(__file__).resolve().parent.parent
 
 
 class Seen(msgspec.Struct):
@@ -79,15 +74,8 @@ async def receive(port: int) -> None:
 @contextmanager
 def verifying_receiver() -> Iterator[int]:
     """Run the receiver; give its port."""
-    port = free_port()
-    argv = [sys.executable, "-m", "traffic.receiver", str(port)]
-    process = subprocess.Popen(argv, cwd=_BENCH)  # noqa: S603
-    try:
-        until_listening(port, process)
+    with listening("traffic.receiver") as port:
         yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 if __name__ == "__main__":
