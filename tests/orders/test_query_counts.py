@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from asyncpg.connection import LoggedQuery
+from structlog.contextvars import get_contextvars
 
 from tests.analytics.collecting import (
     GRANT_PLAN,
@@ -54,8 +55,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     prepare = db.prepare_connection
 
     def note(logged: LoggedQuery) -> None:
-        # The driver asks for the types of a new statement once; that is not the list's.
-        if "typeinfo" not in logged.query and "set_config" not in logged.query:
+        # What the server's loops write meanwhile is no request's. The driver asks for the types of
+        # a new statement once; that is not the list's.
+        asked = "request_id" in get_contextvars()
+        if asked and "typeinfo" not in logged.query and "set_config" not in logged.query:
             statements.append(logged.query.strip())
 
     async def prepare_and_watch(connection: Connection) -> None:
@@ -110,7 +113,7 @@ async def test_lists_take_as_many_statements_for_many_rows_as_for_one(
         rows, seen = await statements(path)
         assert rows > before[name][0], name
         assert seen == before[name][1], name
-        assert len(seen) <= 6, (name, seen)
+        assert 1 <= len(seen) <= 6, (name, seen)
 
 
 async def test_lists_of_numbers_take_as_many_statements_for_many_rows_as_for_one(
@@ -156,7 +159,7 @@ async def test_lists_of_numbers_take_as_many_statements_for_many_rows_as_for_one
         rows, seen = await statements(path)
         assert rows > before[name][0], name
         assert seen == before[name][1], name
-        assert len(seen) <= 6, (name, seen)
+        assert 1 <= len(seen) <= 6, (name, seen)
 
 
 async def test_readiness_takes_as_many_statements_for_many_slots_as_for_one(
@@ -170,4 +173,5 @@ async def test_readiness_takes_as_many_statements_for_many_slots_as_for_one(
         sent.clear()
         await alice.get(path)
         seen.append(list(sent))
-    assert seen[0] == seen[1]
+    assert seen[0]
+    assert seen[1] == seen[0]
