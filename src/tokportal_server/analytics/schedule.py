@@ -31,6 +31,7 @@ from tokportal_server.analytics.providers.choosing import SOURCE_OF, Providers
 from tokportal_server.analytics.providers.simulator import Connect
 from tokportal_server.analytics.refreshing import RefreshCooldownError, RefreshRules
 from tokportal_server.lib.clock import real_now
+from tokportal_server.lib.db import UNAVAILABLE, ServiceUnavailableError
 from tokportal_server.lib.loops import Pace
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.unit_of_work import unit_of_work
@@ -82,6 +83,9 @@ class Refresher:
             await self._note(claim, failure)
         except RefreshCooldownError:
             log.warning("refresh_overtaken", account=str(account_id))
+        except (*UNAVAILABLE, ServiceUnavailableError):
+            # Nor could it be noted: the lease ends by itself, and the loop tells why it waits.
+            raise
         except Exception:
             # Without a later date the same account would be taken up again and again.
             log.exception("refresh_broke", account=str(account_id))
@@ -127,7 +131,11 @@ class ScheduledRefreshes:
             return 0
         async with self._database.connection() as conn:
             due = await conn.fetch(DUE, real_now(), _AT_ONCE)
-        await asyncio.gather(*(self._refresher.refresh(r[0], r[1], real_now()) for r in due))
+        turns = (self._refresher.refresh(r[0], r[1], real_now()) for r in due)
+        # All come to their end before the first that broke is told: none runs on by itself.
+        for ended in await asyncio.gather(*turns, return_exceptions=True):
+            if isinstance(ended, BaseException):
+                raise ended
         # A full hand means that there is more.
         if len(due) < _AT_ONCE:
             self._pace.rest()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tests.analytics.collecting import an_account
 from tests.analytics.providers.conftest import Connect
@@ -28,7 +30,7 @@ from tokportal_server.analytics.refreshing import RefreshRules
 from tokportal_server.analytics.schedule import Refresher, ScheduledRefreshes
 from tokportal_server.entry.wiring import open_ports
 from tokportal_server.lib.clock import real_now
-from tokportal_server.lib.db import Connection, existing
+from tokportal_server.lib.db import Connection, ServiceUnavailableError, existing
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
 from tokportal_server.orders.locks import Row
@@ -144,6 +146,33 @@ async def test_one_account_that_fails_does_not_hold_up_the_others(
     assert [await conn.fetchval(FOLLOWERS, one) for one in good] == [1200] * 3
     assert await conn.fetchval(FOLLOWERS, bad) is None
     assert (await state_of(conn, bad))["failures"] == 1
+
+
+async def test_a_database_that_goes_away_meanwhile_is_no_failure_of_the_account(
+    conn: Connection, ports: Ports, connect: Connect, tiktok: FakeTikTok
+) -> None:
+    account = await connect()
+    before = await state_of(conn, account)
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[Connection]:
+        if tiktok.calls:
+            raise ServiceUnavailableError("The database is away.")
+        async with ports.database.connection() as given:
+            yield given
+
+    refresher = Refresher(connection, Providers.of(ports), RefreshRules.of(ports.settings))
+    with capture_logs() as logs, pytest.raises(ServiceUnavailableError):
+        await refresher.refresh((await state_of(conn, account))[0], account, real_now())
+    assert [line for line in logs if line["log_level"] == "error"] == []
+    state = await state_of(conn, account)
+    assert (state["failures"], state["due_at"]) == (0, before["due_at"])
+    # Nobody takes it up before the lease is over.
+    assert await run(ports) == 0
+    await conn.execute("UPDATE analytics_refreshes SET lease_until = now()")
+    tiktok.calls.clear()
+    assert await run(ports) == 1
+    assert await conn.fetchval(FOLLOWERS, account) == 1200
 
 
 async def test_collects_comments_where_the_plan_has_them(
