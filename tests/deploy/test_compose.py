@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.house.repository import ROOT
-from tokportal_server.entry.main import app
+from tokportal_server.entry.commands import app
 from tokportal_server.lib.settings import Settings
 
 FILE = ROOT / "deploy" / "compose.yaml"

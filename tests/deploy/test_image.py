@@ -13,7 +13,7 @@ import tomllib
 
 from tests.conftest import free_port
 from tests.house.repository import ROOT
-from tokportal_server.entry.main import app
+from tokportal_server.entry.commands import app
 from tokportal_server.lib.settings import Settings
 
 RECIPE = ROOT / "deploy" / "Dockerfile"

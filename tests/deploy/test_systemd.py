@@ -15,7 +15,7 @@ from tests.deploy.programs import program
 from tests.entry.installation import installed
 from tests.house.repository import ROOT
 from tests.lib.waiting import SAFETY_NET
-from tokportal_server.entry.main import app
+from tokportal_server.entry.commands import app
 from tokportal_server.lib.settings import Settings
 
 UNITS = ROOT / "deploy" / "systemd"

@@ -9,7 +9,7 @@ import pytest
 
 from tokportal_server.entry import documents
 from tokportal_server.entry.command_page import command_paths
-from tokportal_server.entry.main import app
+from tokportal_server.entry.commands import app
 from tokportal_server.reference.guides import load_guides, slug
 
 ROOT = documents.ROOT

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tokportal_server.lib.actor import Actor
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.errors import OperatorError
 
 WORKSPACES = """
 SELECT w.id, w.name, w.plan, CASE WHEN w.rehearsal THEN 'rehearsal' ELSE 'real' END AS kind,
@@ -21,7 +22,7 @@ COMMAND_LINE: Final = Actor("operator", address="command line")
 MOST_DAYS = 36_500
 
 
-class AdministrationError(Exception):
+class AdministrationError(OperatorError):
     """What was asked for cannot be done; the message says why and what to do."""
 
 

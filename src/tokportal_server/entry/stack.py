@@ -22,8 +22,9 @@ import asyncpg
 import msgspec
 
 from tokportal_server.entry.wiring import open_ports
-from tokportal_server.http.system import READY
 from tokportal_server.lib import embedded
+from tokportal_server.lib.db import REVISION
+from tokportal_server.lib.errors import OperatorError
 from tokportal_server.lib.process import ChildSpec, Supervisor
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.vitals import SHARED, shared_folder
@@ -39,7 +40,7 @@ _PORT_SECONDS = 5.0
 _PROBE_SECONDS = 5.0
 
 
-class StartError(Exception):
+class StartError(OperatorError):
     """The server cannot be started; the message says why and what to do."""
 
 
@@ -124,7 +125,7 @@ async def _schema_of(dsn: str) -> tuple[str | None, dict[str, str]]:
     try:
         conn = await asyncpg.connect(dsn)
         try:
-            revision = await conn.fetchval(READY) if await conn.fetchval(HAS_SCHEMA) else None
+            revision = await conn.fetchval(REVISION) if await conn.fetchval(HAS_SCHEMA) else None
             rows = await conn.fetch(TEXTS) if await conn.fetchval(HAS_TEXTS) else []
             return revision, {row["revision"]: row["sha256"] for row in rows}
         finally:

@@ -9,10 +9,9 @@ from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from tokportal_server import __version__
+from tokportal_server.lib.db import REVISION
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.resources import contract_file
-
-READY = "SELECT version_num FROM alembic_version"
 
 
 def system_routes(ports: Ports) -> list[HTTPRouteHandler]:
@@ -30,7 +29,7 @@ def system_routes(ports: Ports) -> list[HTTPRouteHandler]:
         Maintenance is told of and is no failure: reading goes on.
         """
         async with ports.database.connection() as conn:
-            schema = await conn.fetchval(READY)
+            schema = await conn.fetchval(REVISION)
             notice = await ports.maintenance.look(conn)
         return {
             "status": "ready",

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from tokportal_server.lib.embedded import EmbeddedPostgresError, binaries
+from tokportal_server.lib.errors import OperatorError
 
 _VERSION = re.compile(r"\) (\d+)")
 # What else a program says quotes rows: DETAIL, CONTEXT, the statement that failed.
@@ -23,7 +24,7 @@ _COMPLAINT = re.compile(r"^(?:pg_\w+|psql)\S*: (?:error|fatal|detail): .*$", re.
 _SHOWN = 3
 
 
-class DumpError(Exception):
+class DumpError(OperatorError):
     """A database could not be dumped or restored; the message says why, without any row of it."""
 
 

@@ -14,6 +14,13 @@ _STATUS_OF_CODE: dict[str, int] = {}
 _CLASSES: list[type[ApiError]] = []
 
 
+class OperatorError(Exception):
+    """What an operator can mend; its text says what is wrong and the way out.
+
+    The command line prints that text and no traceback.
+    """
+
+
 class ApiError(Exception):
     """A refusal: nothing was changed, and ``message`` says what to do about it.
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from tokportal_server.lib import environment
 from tokportal_server.lib.environment import SECRET
+from tokportal_server.lib.errors import OperatorError
 from tokportal_server.lib.setting_rules import contradictions
 from tokportal_server.lib.setting_types import (
     BearerToken,
@@ -39,7 +40,7 @@ PREFIX = "TOKPORTAL_"
 _OF_THE_CLIENTS = frozenset({"TOKPORTAL_API_KEY", "TOKPORTAL_BASE_URL"})
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """The environment cannot be used; ``problems`` holds one sentence for each thing wrong."""
 
     def __init__(self, problems: list[str]) -> None:

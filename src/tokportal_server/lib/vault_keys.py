@@ -13,13 +13,15 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from tokportal_server.lib.errors import OperatorError
+
 KEY_BYTES: Final = 32
 GENERATED_NAME: Final = "vault.key"
 
 _HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class VaultError(Exception):
+class VaultError(OperatorError):
     """A key that cannot be used, or a record that cannot be opened; never shows key or secret."""
 
 
