@@ -26,15 +26,21 @@ from tokportal_server.entry.rehearsing.scenario import read_scenario
 from tokportal_server.http.validation import decode_body
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
+from tokportal_server.lib.jobs import enqueue
 from tokportal_server.lib.ports import Ports
 from tokportal_server.lib.settings import Settings
 from tokportal_server.lib.unit_of_work import unit_of_work
 from tokportal_server.rehearsal.create_rehearsal import create_rehearsal
 from tokportal_server.workbench.operations.cancel_bundle import cancel_bundle
 from tokportal_server.workspaces.operations.api_keys import create_api_key
+from tokportal_server.workspaces.operations.create_person import create_person
 
 BLOCKS = list(blocks())
 BEST_PLAN = "UPDATE workspaces SET plan = 'full'"
+HOLD = "UPDATE pgqueuer SET status = 'failed' RETURNING id"
+ANN = "ann@example.com"
+# What a command asks for before it does what nobody can take back, and what a reader types then.
+ASKED = {"workspace erase": "Stage\n", "person erase": f"{ANN}\n"}
 # Pages that begin with a server in which there is nobody.
 FROM_NOTHING = ("docs/operate/install.md", "docs/guides/start-operators.md")
 # What sets up a machine is not for the one that the tests run on.
@@ -147,8 +153,8 @@ class Shell:
     folder: Path
     names: Mapping[str, str] = field(default_factory=dict)
 
-    async def run(self, command: str, **names: str) -> str:
-        """Run one to its end; give what it printed."""
+    async def run(self, command: str, *, typed: str = "", **names: str) -> str:
+        """Run one to its end, with what is ``typed`` when it asks; give what it printed."""
         address = f"http://127.0.0.1:{self.settings.port}"
         known = {
             "http://127.0.0.1:8000": address,
@@ -164,11 +170,11 @@ class Shell:
             "sh", "-c", command,
             cwd=self.folder,
             env=self._environment(address),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        output, _ = await process.communicate()
+        output, _ = await process.communicate(typed.encode())
         assert process.returncode == 0, f"{command}\n{output.decode()}"
         return output.decode()
 
@@ -212,13 +218,17 @@ class Scene:
     async def names(self, command: str, bundle: str) -> dict[str, str]:
         """Give what a reader would write in the place of the page's names."""
         workspace, key = self.world.acme, self.world.alice_key
-        if "/api/rehearsal/" in command:
+        if "/api/rehearsal/" in command or "workspace erase" in command:
             workspace = await self._rehearsal()
             _, key = await self._key(workspace)
         names = {"WORKSPACE_ID": str(workspace), "6f0c…": str(workspace), "sk_…": key}
         if "person invite" in command:
             # Everybody of the cast is there already.
             names["mona@"] = names["bob@"] = f"{uuid4().hex}@"
+        if ANN in command:
+            await create_person(conn=self.conn, email=ANN, name="Ann")
+        if "4711 4712" in command:
+            names["4711 4712"] = " ".join(map(str, await self._held_jobs()))
         if "BUNDLE_ID" in command:
             names["BUNDLE_ID"] = await self._bundle_for(command, bundle)
         if "ACCOUNT_ID" in command:
@@ -244,6 +254,11 @@ class Scene:
                     tx=tx, actor=self.world.as_olga, bundle_id=UUID(fresh), reason="Over"
                 )
         return fresh
+
+    async def _held_jobs(self) -> list[int]:
+        for subject in ("one", "another"):
+            await enqueue(self.conn, "notice_mail", {"subject": subject})
+        return [row["id"] for row in await self.conn.fetch(HOLD)]
 
     async def _rehearsal(self) -> UUID:
         workspace = await create_rehearsal(
@@ -295,7 +310,8 @@ async def test_what_a_page_says_to_type_can_be_typed(
     # Before the first of them: it may stop everything.
     names = [await scene.names(command, bundle) for command in commands]
     for command, known in zip(commands, names, strict=True):
-        await Shell(scene.ports.settings, tmp_path, known).run(command)
+        typed = "".join(words for asks, words in ASKED.items() if asks in command)
+        await Shell(scene.ports.settings, tmp_path, known).run(command, typed=typed)
 
 
 @pytest.mark.proof
