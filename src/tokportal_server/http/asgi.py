@@ -185,11 +185,12 @@ class _Exchange:
         operation = self._scope["tokportal_operation"]
         seconds = time.perf_counter() - self._began
         method = self._scope["method"]
+        request_id = redact_text(self.request_id)
         _counter(operation, _known(method), self._status).inc()
         _timer(operation).observe((self._answered or time.perf_counter()) - self._began)
         log_request(
             RequestLine(
-                request_id=redact_text(self.request_id),
+                request_id=request_id,
                 operation=operation,
                 method=redact_text(method[:_LONGEST_LOGGED]),
                 path=redact_text(_loggable(self._scope["path"])),
@@ -199,7 +200,11 @@ class _Exchange:
             )
         )
         return LoggedRequest.of(
-            self._scope, status=self._status, seconds=seconds, replayed=self._replayed
+            self._scope,
+            request_id=request_id,
+            status=self._status,
+            seconds=seconds,
+            replayed=self._replayed,
         )
 
     def describe(self, span: tracing.Span) -> None:

@@ -11,12 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from tokportal_server.http.admission import Caller
@@ -44,8 +45,7 @@ _BATCH: Final = 1000
 _LONGEST: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(msgspec.Struct, frozen=True, gc=False):
     """One request, without its bodies; ``recorded_at`` is real time, ``replayed`` a stored answer.
 
     ``error_code`` and ``error_message`` are those of the answer; texts that look like secrets are
@@ -73,9 +73,18 @@ class LoggedRequest:
 
     @classmethod
     def of(
-        cls, scope: Mapping[str, Any], *, status: int, seconds: float, replayed: bool
+        cls,
+        scope: Mapping[str, Any],
+        *,
+        request_id: str,
+        status: int,
+        seconds: float,
+        replayed: bool,
     ) -> LoggedRequest | None:
-        """Read a request that was answered; None if nobody's key was known for it."""
+        """Read a request that was answered; None if nobody's key was known for it.
+
+        ``request_id`` is as it may be shown: without what looks like a secret.
+        """
         caller: Caller | None = scope.get("tokportal_caller")
         if caller is None:
             return None
@@ -83,7 +92,7 @@ class LoggedRequest:
         refusal: ApiError | None = scope.get("tokportal_refusal")
         return cls(
             workspace_id=caller.workspace_id,
-            request_id=_text(scope["tokportal_request_id"]),
+            request_id=request_id,
             api_key_id=caller.key_id,
             operation=scope["tokportal_operation"],
             method=_text(scope["method"]),
@@ -103,7 +112,7 @@ class LoggedRequest:
         )
 
 
-_columns: Final = attrgetter(*(field.name for field in fields(LoggedRequest)))
+_columns: Final = attrgetter(*LoggedRequest.__struct_fields__)
 
 
 class RequestLog:
@@ -169,6 +178,8 @@ def _header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     return None if given is None else _text(given.decode("latin-1"))
 
 
+# Methods, paths and programs come again and again; looking for secrets is most of a line's cost.
+@lru_cache(maxsize=1024)
 def _text(text: str) -> str:
     """Give a text as PostgreSQL can keep it, not too long, and without what looks like a secret."""
     storable = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
