@@ -19,7 +19,8 @@ async def test_the_help_lists_each_command_with_what_it_says_of_itself(command: 
         row = next(line for line in asked.out.splitlines() if line.startswith(f"│ {name} "))
         told = row.strip("│ ").removeprefix(name).strip()
         assert told, name
-        assert told in " ".join((app[name].help or app[name].default_command.__doc__).split())
+        help_of_it = app[name].help or app[name].default_command.__doc__ or ""
+        assert told in " ".join(help_of_it.split())
 
 
 async def test_a_name_that_is_no_command_is_told_the_nearest(command: Command) -> None:

@@ -15,6 +15,7 @@ from tokportal_server.reference.examples import Example, ExampleError, Examples,
 from tokportal_server.reference.export import export_site
 from tokportal_server.reference.model import build_reference
 from tokportal_server.reference.site import Site
+from tokportal_server.workbench.machines import MACHINES
 
 _LOADED = {("img", "src"), ("script", "src"), ("link", "href")}
 _NOT_LOADED = {"alternate"}
@@ -136,6 +137,16 @@ def test_every_link_of_the_exported_site_leads_to_something_in_it(exported_site:
             assert file in files, f"{target}: {address}"
             if fragment:
                 assert fragment in found[file.removesuffix(".html")].ids
+
+
+def test_the_arrows_of_every_state_diagram_are_rows_of_a_table(exported_site: Site) -> None:
+    page = text_of(exported_site, "manual/states")
+    assert "stateDiagram" not in page
+    for machine in MACHINES:
+        for arrow in machine.transitions:
+            start = f"<code>{arrow.source}</code>" if arrow.source else "(new)"
+            assert f"<tr><td>{start}</td><td><code>{arrow.target}</code></td>" in page
+    assert page.count("<tr><td>") == sum(len(machine.transitions) for machine in MACHINES)
 
 
 def test_the_export_writes_every_target(tmp_path: Path, exported_site: Site) -> None:

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -32,6 +33,7 @@ _ORDER = (
 )
 _GENERATED = "<!-- generated: "
 _MARK = re.compile(r"^<!-- .* -->$", re.MULTILINE)
+_ARROW = re.compile(r"^\s*(\S+) --> (\S+) : (.+)$", re.MULTILINE)
 _NOT_OF_AN_ANCHOR = re.compile(r"[^\w\- ]")
 
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -61,6 +63,8 @@ class Guide:
         for position, token in enumerate(tokens):
             if token.type == "heading_open":
                 token.attrSet("id", slug(tokens[position + 1].content))
+            if token.info == "mermaid":
+                token.type, token.content = "html_block", _transitions(token.content)
             if token.children:
                 token.children = _linked(token.children, lambda href: self._seen(href, address))
         return str(_PARSER.renderer.render(tokens, _PARSER.options, {}))
@@ -128,6 +132,20 @@ def inline(text: str) -> str:
 def slug(heading: str) -> str:
     """Give the id of a heading: the one that readers of the repository link to, too."""
     return _NOT_OF_AN_ANCHOR.sub("", heading.lower()).replace(" ", "-")
+
+
+def _transitions(diagram: str) -> str:
+    """Give the arrows of a state diagram as a table: pages load no program that would draw it."""
+    rows = [
+        f"<tr><td>{_state(source)}</td><td>{_state(target)}</td><td>{escape(label)}</td></tr>"
+        for source, target, label in _ARROW.findall(diagram)
+    ]
+    head = "<tr><th>from</th><th>to</th><th>event, or cause</th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>\n"
+
+
+def _state(name: str) -> str:
+    return "(new)" if name == "[*]" else f"<code>{escape(name)}</code>"
 
 
 def _folder() -> Path:
