@@ -44,6 +44,9 @@ from traffic.watching import Watch
 RATE: Final = 50.0
 _API_PROCESSES: Final = 2
 _WINDOW_SECONDS: Final = 10.0
+# A connection takes up to 17 MiB in PostgreSQL. Four processes on two cores need no more than these
+# at once; with the default of ten, memory follows how many a moment happens to use.
+_POOL_SIZE: Final = 5
 
 
 @dataclass(slots=True)
@@ -99,6 +102,7 @@ def load_run(*, rate: float, seconds: float) -> Run:
     with verifying_receiver() as hooks:
         settings = {
             **NO_LIMITS,
+            "TOKPORTAL_POOL_SIZE": str(_POOL_SIZE),
             "TOKPORTAL_WEBHOOKS_ALLOW_LOOPBACK": "true",
             "TOKPORTAL_WEBHOOKS_ALLOWED_PORTS": str(hooks),
         }

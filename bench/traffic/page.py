@@ -24,6 +24,9 @@ managers work and whose clocks are moved: orders under idempotency keys, one in 
 once; configuring, uploads, publishing and reviews; lists, single objects, analytics; pages of
 customers, a manager and an operator who are signed in; and calls that must be refused.
 
+Each process has five connections to the database (`TOKPORTAL_POOL_SIZE`; the default is ten): that
+is enough for two cores, and each takes up to 17 MiB in PostgreSQL.
+
 Arrivals come at random moments that do not wait for earlier answers, and a call's time counts from
 when it was due. So a pause of the server shows in every call that fell into it.
 """
