@@ -17,6 +17,8 @@ SAFETY_NET = 60.0
 _BLOCKED_BY_US = """
 SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))
 """
+# In a transaction the view shows only who was connected when it was first looked at.
+_LOOK_AFRESH = "SELECT pg_stat_clear_snapshot()"
 
 
 async def until(true: Callable[[], Awaitable[Any]], *, within: float = SAFETY_NET) -> None:
@@ -39,6 +41,7 @@ async def until_blocked(conn: Connection, call: asyncio.Task[Any]) -> None:
         while not await conn.fetchval(_BLOCKED_BY_US):
             assert not call.done(), call
             await asyncio.sleep(0.01)
+            await conn.execute(_LOOK_AFRESH)
 
 
 def until_it_listens(port: int, process: subprocess.Popen[bytes], said: Path | None = None) -> None:

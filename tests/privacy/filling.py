@@ -1,8 +1,9 @@
-"""A row for each table of which the scene of the pages has none."""
+"""A row for each table of which the scene of the pages has none, and an end of all work."""
 
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 from tests.cast import World
 from tests.privacy.planting import MARKER
@@ -80,6 +81,20 @@ SELECT 'account', id, '{marker}'
   FROM saved_accounts
  WHERE workspace_id = '{workspace}' LIMIT 1;
 """
+# What nobody works at any more; how it came to that is not what is proven here.
+FINISH = (
+    "UPDATE bundles SET status = 'cancelled' WHERE workspace_id = $1",
+    "UPDATE comment_tasks SET status = 'cancelled' WHERE workspace_id = $1",
+    "UPDATE edit_requests SET status = 'rejected' WHERE workspace_id = $1",
+    "UPDATE events SET dispatched_at = now() WHERE workspace_id = $1",
+    "DELETE FROM pgqueuer WHERE entrypoint = 'earnings' AND $1::uuid IS NOT NULL",
+)
+
+
+async def finish(conn: Connection, workspace_id: UUID) -> None:
+    """End all work of a workspace at once, and say that all of it is booked and told."""
+    for statement in FINISH:
+        await conn.execute(statement, workspace_id)
 
 
 async def fill_the_rest(conn: Connection, world: World) -> None:

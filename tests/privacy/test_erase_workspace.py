@@ -14,7 +14,7 @@ from tests.client import Client
 from tests.console.scenery import set_the_scene
 from tests.lib.waiting import until_found
 from tests.orders.walk import ordered, published
-from tests.privacy.filling import fill_the_rest
+from tests.privacy.filling import fill_the_rest, finish
 from tests.privacy.planting import MARKER, empty_tables, fingerprints, found, plant
 from tokportal_server.lib.db import Connection
 from tokportal_server.lib.ports import Ports
@@ -28,14 +28,6 @@ from tokportal_server.workspaces import erasing
 from tokportal_server.workspaces.errors import WorkspaceNotFoundError
 from tokportal_server.workspaces.holdings import HOLDINGS
 
-# What nobody works at any more; how it came to that is not what is proven here.
-FINISH = (
-    "UPDATE bundles SET status = 'cancelled' WHERE workspace_id = $1",
-    "UPDATE comment_tasks SET status = 'cancelled' WHERE workspace_id = $1",
-    "UPDATE edit_requests SET status = 'rejected' WHERE workspace_id = $1",
-    "UPDATE events SET dispatched_at = now() WHERE workspace_id = $1",
-    "DELETE FROM pgqueuer WHERE entrypoint = 'earnings' AND $1::uuid IS NOT NULL",
-)
 LOGGED = "SELECT EXISTS (SELECT FROM api_requests WHERE workspace_id = $1)"
 AT_ONCE = timedelta(0)
 
@@ -48,11 +40,6 @@ async def begin(conn: Connection, world: World, name: str = "Acme") -> None:
         name=name,
         reason="They asked for it.",
     )
-
-
-async def finish(conn: Connection, workspace_id: UUID) -> None:
-    for statement in FINISH:
-        await conn.execute(statement, workspace_id)
 
 
 async def stored(ports: Ports, prefix: str, workspace_id: UUID) -> str:
