@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from tests.conftest import free_port
 from tests.lib.directories import passable_directory
 from tests.lib.processes import environment
 from tests.lib.waiting import SAFETY_NET
@@ -214,3 +215,13 @@ def installed(**settings: str) -> Iterator[Installation]:
             yield installation
         finally:
             installation.close()
+
+
+def installed_on(dsn: str, **settings: str) -> AbstractContextManager[Installation]:
+    """Make an installation on a database that is there already, on a port of its own."""
+    ours = {
+        "TOKPORTAL_DATABASE_URL": dsn,
+        "TOKPORTAL_PORT": str(free_port()),
+        "TOKPORTAL_LOG_LEVEL": "error",
+    }
+    return installed(**ours | settings)

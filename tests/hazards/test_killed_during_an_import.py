@@ -10,8 +10,7 @@ import pytest
 
 from tests.cast import people_the_world
 from tests.client import Client
-from tests.conftest import free_port
-from tests.entry.installation import Installation, Program, installed, kill
+from tests.entry.installation import Installation, Program, installed_on, kill
 from tests.lib.databases import connected
 from tests.lib.outbound_rig import receiver
 from tests.lib.waiting import until_blocked, until_found
@@ -72,9 +71,6 @@ async def test_an_import_that_was_killed_left_nothing_and_the_media_of_its_repet
     dsn: str,
 ) -> None:
     settings = {
-        "TOKPORTAL_DATABASE_URL": dsn,
-        "TOKPORTAL_PORT": str(free_port()),
-        "TOKPORTAL_LOG_LEVEL": "error",
         "TOKPORTAL_KEY_BUCKET_CAPACITY": "100000",
         "TOKPORTAL_WEBHOOKS_ALLOW_LOOPBACK": "true",
     }
@@ -86,7 +82,7 @@ async def test_an_import_that_was_killed_left_nothing_and_the_media_of_its_repet
             for n in range(1, ROWS + 1)
         ]
         csv = "\n".join([HEAD, *rows]) + "\n"
-        with installed(**settings) as installation:
+        with installed_on(dsn, **settings) as installation:
             program = await _serve(installation)
             async with Client(program.address, world.alice_key) as alice:
                 bundle = await ordered(alice, videos=ROWS)

@@ -9,9 +9,8 @@ import aiohttp
 import pytest
 
 from tests.cast import CREDITS, World, people_the_world
-from tests.conftest import free_port
 from tests.credits.moves import grant
-from tests.entry.installation import Installation, Program, installed, kill
+from tests.entry.installation import Installation, Program, installed_on, kill
 from tests.lib.databases import connected
 from tests.orders.walk import order
 from tokportal_server.lib.clock import real_now
@@ -82,16 +81,13 @@ async def test_credits_charged_are_those_of_the_orders_that_exist(
     dsn: str, orders: int, kills: int
 ) -> None:
     settings = {
-        "TOKPORTAL_DATABASE_URL": dsn,
-        "TOKPORTAL_PORT": str(free_port()),
-        "TOKPORTAL_LOG_LEVEL": "error",
         "TOKPORTAL_KEY_BUCKET_CAPACITY": "1000000",
         "TOKPORTAL_CREATE_BUCKET_PER_MINUTE": "1000000",
     }
     async with connected(dsn) as conn:
         world = await people_the_world(conn)
         await grant(conn, world.acme, orders * PRICE, now=real_now())
-        with installed(**settings) as installation:
+        with installed_on(dsn, **settings) as installation:
             shop = Shop(installation, world)
             await shop.open()
             numbers = iter(range(orders))

@@ -6,8 +6,7 @@ import asyncio
 
 from tests.cast import people_the_world
 from tests.client import Client
-from tests.conftest import free_port
-from tests.entry.installation import installed, kill
+from tests.entry.installation import installed_on, kill
 from tests.lib.databases import connected
 from tests.lib.waiting import until_blocked, until_found
 from tests.orders.walk import ordered
@@ -25,14 +24,9 @@ ERASED = "SELECT rows FROM erasures WHERE subject_id = $1"
 async def test_a_worker_that_was_killed_while_it_erased_leaves_the_rest_to_the_next(
     dsn: str,
 ) -> None:
-    settings = {
-        "TOKPORTAL_DATABASE_URL": dsn,
-        "TOKPORTAL_PORT": str(free_port()),
-        "TOKPORTAL_LOG_LEVEL": "error",
-    }
     async with connected(dsn) as conn:
         world = await people_the_world(conn)
-        with installed(**settings) as installation:
+        with installed_on(dsn) as installation:
             program = await asyncio.to_thread(installation.serve)
             async with Client(program.address, world.alice_key) as alice:
                 for _ in range(ORDERS):
@@ -40,7 +34,7 @@ async def test_a_worker_that_was_killed_while_it_erased_leaves_the_rest_to_the_n
             assert await asyncio.to_thread(program.stop) == 0
             await finish(conn, world.acme)
             async with conn.transaction():
-                # The erasing comes as far as this order, and stands still with part of it done.
+                # The erasing comes as far as these orders, and stands still with part of it done.
                 await conn.execute("SELECT FROM bundles FOR UPDATE")
                 async with connected(dsn) as other:
                     await begin_erasing(
