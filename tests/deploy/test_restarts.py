@@ -15,7 +15,7 @@ from tests.cast import World
 from tests.conftest import free_port
 from tests.credits.moves import grant
 from tests.deploy.proxies import Proxy, nginx
-from tests.entry.installation import Installation, installed
+from tests.entry.installation import Installation, installed_on
 from tests.orders.walk import order
 from tokportal_server.lib.clock import real_now
 from tokportal_server.lib.db import Connection
@@ -30,9 +30,8 @@ def servers(dsn: str) -> Iterator[list[Installation]]:
     with ExitStack() as stack:
         yield [
             stack.enter_context(
-                installed(
-                    TOKPORTAL_DATABASE_URL=dsn,
-                    TOKPORTAL_PORT=str(free_port()),
+                installed_on(
+                    dsn,
                     TOKPORTAL_VAULT_KEY="5c" * 32,
                     TOKPORTAL_KEY_BUCKET_CAPACITY="1000000",
                     TOKPORTAL_CREATE_BUCKET_PER_MINUTE="1000000",
